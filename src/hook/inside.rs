@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who is inside the module, so that its text does not go from under them.
+
+use crate::bindings;
+
+/// A task inside a function of the module that may sleep.
+///
+/// Functions that cannot sleep need none: [`drain`] waits for them by Tasks RCU.
+pub(crate) struct Inside(core::ffi::c_int);
+
+impl Inside {
+    /// Enters. Any context in which an SRCU reader may start.
+    #[inline]
+    pub(crate) fn enter() -> Self {
+        // SAFETY: `pidns_inside` is a static `srcu_struct`, initialised when the module is loaded
+        // and cleaned up after its exit, which `drain` ends.
+        Self(unsafe { bindings::srcu_read_lock(&raw mut bindings::pidns_inside) })
+    }
+}
+
+impl Drop for Inside {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: `self.0` is what the matching `srcu_read_lock` of this task returned.
+        unsafe { bindings::srcu_read_unlock(&raw mut bindings::pidns_inside, self.0) }
+    }
+}
+
+/// Waits until no task is inside the module. Call it when no function is hooked any more.
+///
+/// 1. A task that came by a patched site before it was given back may not have counted itself
+///    yet, but it has not slept since: Tasks RCU waits for it, and RCU for one in an interrupt
+///    (Tasks RCU does not watch the idle task under it).
+/// 2. Those that counted themselves may sleep: SRCU waits for them.
+/// 3. They may still have a few instructions to go after they left, without sleeping: Tasks RCU
+///    and RCU again.
+///
+/// May sleep.
+pub(crate) fn drain() {
+    // SAFETY: The module's exit, or its failed initialisation, is a sleepable context without
+    // locks; `pidns_inside` is initialised.
+    unsafe {
+        bindings::synchronize_rcu_tasks();
+        bindings::synchronize_rcu();
+        bindings::synchronize_srcu(&raw mut bindings::pidns_inside);
+        bindings::synchronize_rcu_tasks();
+        bindings::synchronize_rcu();
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a kernel function is replaced, and given back.
+//!
+//! A load is all or nothing: [`Symbols::find`] looks up every function and datum that the module
+//! touches and changes nothing; [`Symbols::arm`] then replaces all hooked functions, or none.
+//!
+//! While the sites are being patched some functions are already ours and others still the
+//! kernel's. That is harmless: every replacement does what the original does as long as no
+//! namespace of ours exists, on the same data under the same locks, and none can be created
+//! before [`Symbols::arm`] returns or after the module began to go (see `namespace::create`).
+
+mod call;
+mod inside;
+mod patch;
+mod symbol;
+mod table;
+
+pub(crate) use call::kernel_fn;
+pub(crate) use inside::Inside;
+pub(crate) use symbol::{DELAYED_PUT_PID, PIDMAP_LOCK, PID_NS_TREE, TASKLIST_LOCK};
+pub(crate) use table::original;
+
+use crate::bindings;
+use core::sync::atomic::{AtomicBool, Ordering};
+use kernel::{prelude::*, str::CStr};
+use patch::{Jumps, Redirects};
+use table::HOOKS;
+
+/// Every function is hooked: namespaces may be created.
+static ARMED: AtomicBool = AtomicBool::new(false);
+
+/// Whether every function is hooked.
+pub(crate) fn armed() -> bool {
+    ARMED.load(Ordering::Acquire)
+}
+
+/// Logs the one line that says why the module does not load, and is its errno.
+fn refuse(why: &str, name: &CStr, errno: Error) -> Error {
+    pr_err!("not loaded: {} `{}`\n", why, name);
+    errno
+}
+
+/// Proof that everything which the module needs of this kernel is there.
+pub(crate) struct Symbols(());
+
+impl Symbols {
+    /// Looks up every symbol and binds the static calls. Hooks nothing.
+    ///
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` in a locked-down kernel, `ENOENT` when a function or datum is missing, `ENOTUNIQ`
+    /// when its name is ambiguous, `EOPNOTSUPP` when it cannot be hooked; one line in the log
+    /// names it.
+    pub(crate) fn find() -> Result<Self> {
+        // SAFETY: A pure query of the security modules; it may sleep, and so may we.
+        let locked = unsafe {
+            bindings::security_locked_down(bindings::lockdown_reason_LOCKDOWN_KPROBES)
+        };
+        if locked != 0 {
+            pr_err!("not loaded: the kernel is locked down and forbids to hook functions\n");
+            return Err(EPERM);
+        }
+        symbol::open()?;
+        call::bind_all()?;
+        symbol::find_all()?;
+        for hook in &HOOKS {
+            hook.find()?;
+        }
+        Ok(Self(()))
+    }
+
+    /// Replaces every hooked function, with a direct jump where `direct` and the kernel allow it.
+    ///
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Those of ftrace; then nothing is hooked.
+    pub(crate) fn arm(self, direct: bool) -> Result<Hooks> {
+        for hook in &HOOKS {
+            hook.bind_original();
+        }
+        let by_jump = |hook: &table::Hook| direct && patch::can_jump(hook);
+        let hooks = Hooks {
+            _disarm: Disarm,
+            _redirects: Redirects::arm(|hook| !by_jump(hook))?,
+            _jumps: Jumps::arm(by_jump)?,
+            _drain: Drain,
+        };
+        ARMED.store(true, Ordering::Release);
+        Ok(hooks)
+    }
+}
+
+/// The hooked functions; dropping gives them back and waits until no task is inside the module.
+///
+/// The fields are dropped in this order.
+pub(crate) struct Hooks {
+    _disarm: Disarm,
+    _redirects: Option<Redirects>,
+    _jumps: Option<Jumps>,
+    _drain: Drain,
+}
+
+// SAFETY: What the fields point to belongs to ftrace, which has its own locks, and is only used
+// again when the hooks are dropped.
+unsafe impl Send for Hooks {}
+// SAFETY: As above: nothing can be done with a shared reference.
+unsafe impl Sync for Hooks {}
+
+impl Hooks {
+    /// How many functions are hooked.
+    pub(crate) fn count(&self) -> usize {
+        HOOKS.len()
+    }
+}
+
+/// On drop: no more namespaces.
+struct Disarm;
+
+impl Drop for Disarm {
+    fn drop(&mut self) {
+        ARMED.store(false, Ordering::Release);
+    }
+}
+
+/// On drop, with every function given back: waits for the tasks that are still inside.
+struct Drain;
+
+impl Drop for Drain {
+    fn drop(&mut self) {
+        inside::drain();
+    }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! References of those who keep a pointer to a namespace in a structure of their own: procfs
+//! mounts, FUSE connections, perf events, open files of SysV IPC, bpf iterators.
+//!
+//! Their structures are private to their files, so the reference is kept beside them, under the
+//! structure's address. There are few of them, and those of the first namespace are not counted.
+
+use super::Reference;
+use crate::{
+    bindings,
+    pid::{current_ns, is_first},
+};
+use core::{
+    cell::UnsafeCell,
+    ptr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+use kernel::prelude::*;
+
+/// A reference for a structure that is about to be made.
+pub(crate) struct Holder(Option<KBox<Entry>>);
+
+struct Entry {
+    key: usize,
+    next: *mut Entry,
+    ns: Reference,
+}
+
+const BUCKETS: usize = 64;
+
+/// All references, by the address of their holder.
+struct Table {
+    /// Heads of singly linked lists; only under `pidns_holders_lock`.
+    buckets: UnsafeCell<[*mut Entry; BUCKETS]>,
+    /// How many there are.
+    count: AtomicUsize,
+}
+
+// SAFETY: The lock protects the lists; the count is atomic.
+unsafe impl Sync for Table {}
+
+static TABLE: Table = Table {
+    buckets: UnsafeCell::new([ptr::null_mut(); BUCKETS]),
+    count: AtomicUsize::new(0),
+};
+
+impl Table {
+    /// Runs `f` on the list of `key`. Any context.
+    fn with_bucket<T>(&self, key: usize, f: impl FnOnce(&mut *mut Entry) -> T) -> T {
+        // Holders are allocated structures: the low bits are alike.
+        let bucket = (key >> 6 ^ key >> 12) % BUCKETS;
+        // SAFETY: The lock is a static, and makes the lists ours until it is released.
+        unsafe {
+            let flags = bindings::pidns_spin_lock_irqsave(&raw mut bindings::pidns_holders_lock);
+            let result = f(&mut (*self.buckets.get())[bucket]);
+            bindings::pidns_spin_unlock_irqrestore(
+                &raw mut bindings::pidns_holders_lock,
+                flags,
+            );
+            result
+        }
+    }
+}
+
+impl Holder {
+    /// A reference to the current task's own namespace, unless that is the first. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn of_current() -> Result<Self> {
+        // SAFETY: The current task's pid holds its namespace.
+        unsafe { Self::of(current_ns()) }
+    }
+
+    /// A reference to `ns`, unless that is the first. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    ///
+    /// # Safety
+    ///
+    /// Somebody must hold `ns` during the call.
+    pub(crate) unsafe fn of(ns: *mut bindings::pid_namespace) -> Result<Self> {
+        if is_first(ns) {
+            return Ok(Self(None));
+        }
+        let entry = Entry {
+            key: 0,
+            next: ptr::null_mut(),
+            // SAFETY: The caller's promise.
+            ns: unsafe { Reference::get(ns) },
+        };
+        Ok(Self(Some(KBox::new(entry, GFP_KERNEL)?)))
+    }
+
+    /// A reference to the current task's own namespace, unless that is the first, for a function
+    /// that cannot fail. May sleep.
+    pub(crate) fn of_current_no_fail() -> Self {
+        loop {
+            // A few dozen bytes: the kernel itself does not let such an allocation fail.
+            if let Ok(holder) = Self::of_current() {
+                return holder;
+            }
+        }
+    }
+
+    /// Leaves the reference to the structure at `key`, until [`take`]. Any context.
+    pub(crate) fn hold<T>(self, key: *const T) {
+        let Some(mut entry) = self.0 else {
+            return;
+        };
+        entry.key = key as usize;
+        TABLE.count.fetch_add(1, Ordering::Relaxed);
+        TABLE.with_bucket(key as usize, |head| {
+            entry.next = *head;
+            *head = KBox::into_raw(entry);
+        });
+    }
+}
+
+/// A reference to the same namespace as the structure at `key` has, if it has one. May sleep.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(crate) fn another<T>(key: *const T) -> Result<Holder> {
+    let held = take(key);
+    let copy = match &held.0 {
+        // SAFETY: `held` holds it.
+        Some(entry) => unsafe { Holder::of(entry.ns.as_ptr()) },
+        None => Ok(Holder(None)),
+    };
+    held.hold(key);
+    copy
+}
+
+/// Takes over the reference of the structure at `key`, if it has one. Any context.
+pub(crate) fn take<T>(key: *const T) -> Holder {
+    // A holder is made before it goes, so a count of 0 is true for it.
+    if TABLE.count.load(Ordering::Relaxed) == 0 {
+        return Holder(None);
+    }
+    let entry = TABLE.with_bucket(key as usize, |head| {
+        let mut link: *mut *mut Entry = head;
+        // SAFETY: The entries in the list are valid and ours under the lock.
+        unsafe {
+            while !(*link).is_null() {
+                let entry = *link;
+                if (*entry).key == key as usize {
+                    *link = (*entry).next;
+                    return Some(KBox::from_raw(entry));
+                }
+                link = &raw mut (*entry).next;
+            }
+        }
+        None
+    });
+    if entry.is_some() {
+        TABLE.count.fetch_sub(1, Ordering::Relaxed);
+    }
+    Holder(entry)
+}

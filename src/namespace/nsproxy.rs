@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The reference that an `nsproxy` has on the namespace of its task's children.
+//!
+//! The kernel frees an `nsproxy` in several places, some of them inlined. But every installed one
+//! passes `nsproxy_ns_active_get` once, when it is installed, and `nsproxy_ns_active_put` once,
+//! when its last task leaves it, and both live in another file than their callers. One that is not
+//! installed yet needs no reference of its own: its namespace is that of the current task's
+//! installed `nsproxy`, which stays until after the new one is counted, or it was created by the
+//! current system call, which holds it until it returns (`namespace::create`).
+
+use super::Reference;
+use crate::{bindings::nsproxy, hook::original};
+
+/// Wraps `fs/nsfs.c: nsproxy_ns_active_get`. Sleeps never.
+///
+/// # Safety
+///
+/// The kernel's: `proxy` is being installed in a task.
+pub(crate) unsafe extern "C" fn nsproxy_ns_active_get(proxy: *mut nsproxy) {
+    // SAFETY: The namespace is held, see above; `nsproxy_ns_active_put` takes the reference over.
+    unsafe {
+        Reference::get((*proxy).pid_ns_for_children).into_raw();
+        original::nsproxy_ns_active_get(proxy);
+    }
+}
+
+/// Wraps `fs/nsfs.c: nsproxy_ns_active_put`. Sleeps never.
+///
+/// # Safety
+///
+/// The kernel's: the last task has left `proxy`, which was installed.
+pub(crate) unsafe extern "C" fn nsproxy_ns_active_put(proxy: *mut nsproxy) {
+    // SAFETY: If the namespace is one of ours, `nsproxy_ns_active_get` counted it.
+    unsafe {
+        let held = Reference::adopt((*proxy).pid_ns_for_children);
+        original::nsproxy_ns_active_put(proxy);
+        drop(held);
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The chain: a `struct pid` with one `upid` for each level, from the root to its own namespace.
+
+pub(crate) mod alloc;
+pub(crate) mod free;
+mod map;
+mod number;
+
+use crate::bindings::{self, pid, pid_namespace, task_struct, upid};
+
+/// The `upid`s of `pid`, from level 0 to its own.
+///
+/// # Safety
+///
+/// `pid` must be valid for as long as the pointer is used, and was allocated with a number for each
+/// of its levels.
+#[inline]
+unsafe fn numbers(pid: *mut pid) -> *mut upid {
+    // SAFETY: The caller's promise; the address of the flexible array at the end.
+    unsafe { (&raw mut (*pid).numbers).cast() }
+}
+
+/// The namespace in which `pid` was allocated (`include/linux/pid.h: ns_of_pid`).
+///
+/// # Safety
+///
+/// `pid` must be valid.
+#[inline]
+pub(crate) unsafe fn ns_of(pid: *mut pid) -> *mut pid_namespace {
+    // SAFETY: The caller's promise; the chain has `level + 1` entries.
+    unsafe { (*numbers(pid).add((*pid).level as usize)).ns }
+}
+
+/// Whether `pid` is that of its namespace's init (`include/linux/pid.h: is_child_reaper`).
+///
+/// # Safety
+///
+/// `pid` must be valid.
+#[inline]
+pub(crate) unsafe fn is_init(pid: *mut pid) -> bool {
+    // SAFETY: As above.
+    unsafe { (*numbers(pid).add((*pid).level as usize)).nr == 1 }
+}
+
+/// The namespace that `task` sees itself in (`kernel/pid.c: task_active_pid_ns`).
+///
+/// # Safety
+///
+/// `task` must have a pid: be the current task, or one whose `sighand` lock is held.
+#[inline]
+pub(crate) unsafe fn active_ns(task: *mut task_struct) -> *mut pid_namespace {
+    // SAFETY: The caller's promise.
+    unsafe { ns_of((*task).thread_pid) }
+}
+
+/// The namespace that the current task sees itself in.
+#[inline]
+pub(crate) fn current_ns() -> *mut pid_namespace {
+    // SAFETY: A running task has a pid.
+    unsafe { active_ns(bindings::get_current()) }
+}
+
+/// Whether `ns` is the first namespace, which is never counted and never dies.
+#[inline]
+pub(crate) fn is_first(ns: *const pid_namespace) -> bool {
+    core::ptr::eq(ns, &raw const bindings::init_pid_ns)
+}
+
+/// `ns` takes no more tasks.
+///
+/// # Safety
+///
+/// `ns` must be valid.
+pub(crate) unsafe fn close(ns: *mut pid_namespace) {
+    // SAFETY: The caller's promise.
+    unsafe { map::Pidmap::lock().close(ns) };
+}

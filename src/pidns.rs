@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! pidns: pid namespaces for kernels that were built without them.
+//!
+//! This file is the order of things and nothing else: what comes up, in which order, and goes
+//! down in reverse (the fields of [`Pidns`] are dropped from first to last).
+
+use kernel::prelude::*;
+
+mod bindings;
+mod hook;
+mod namespace;
+mod pid;
+mod signal;
+mod surface;
+
+module! {
+    type: Pidns,
+    name: "pidns",
+    authors: ["The pidns developers"],
+    description: "Pid namespaces for kernels built without CONFIG_PID_NS",
+    license: "GPL",
+    params: {
+        direct: bool {
+            default: true,
+            description: "Patch kernel functions with a direct jump where the kernel can (default), or redirect all of them through ftrace",
+        },
+    },
+}
+
+/// The loaded module.
+struct Pidns {
+    /// First to go: no new call reaches the module, and those under way have left it.
+    _hooks: hook::Hooks,
+    /// Last to go: what freed namespaces and pids leave behind.
+    _namespaces: namespace::Namespaces,
+}
+
+impl kernel::Module for Pidns {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        if cfg!(CONFIG_PID_NS) {
+            pr_err!("not loaded: this kernel has pid namespaces of its own (CONFIG_PID_NS=y)\n");
+            return Err(EOPNOTSUPP);
+        }
+        if cfg!(CONFIG_FUSE_FS = "m") {
+            pr_err!("not loaded: FUSE is a module of this kernel, and its namespace references cannot be counted: build it in (CONFIG_FUSE_FS=y)\n");
+            return Err(EOPNOTSUPP);
+        }
+        let symbols = hook::Symbols::find()?;
+        let namespaces = namespace::Namespaces::new(module)?;
+        let hooks = symbols.arm(module_parameters::direct.value())?;
+        pr_info!(
+            "version 0.1.0, supply mode, {} functions hooked\n",
+            hooks.count()
+        );
+        Ok(Self {
+            _hooks: hooks,
+            _namespaces: namespaces,
+        })
+    }
+}
+
+impl Drop for Pidns {
+    fn drop(&mut self) {
+        pr_info!("unloaded\n");
+    }
+}

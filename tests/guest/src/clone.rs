@@ -1,0 +1,72 @@
+//! `clone3` with every argument in the test's hands.
+
+use nix::errno::Errno;
+
+use crate::process::{quit, wait_for, Child};
+use crate::talk::Talk;
+
+pub const NEWPID: u64 = libc::CLONE_NEWPID as u64;
+
+/// A call of `clone3` that behaves like `fork`.
+#[derive(Clone)]
+pub struct Clone {
+    args: libc::clone_args,
+    set_tid: Vec<i32>,
+}
+
+impl Clone {
+    pub fn new(flags: u64) -> Clone {
+        // SAFETY: all bytes zero is a valid `clone_args`.
+        let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+        args.flags = flags;
+        // The child of our parent ends with the signal with which we end.
+        args.exit_signal = if flags & libc::CLONE_PARENT as u64 == 0 { libc::SIGCHLD as u64 } else { 0 };
+        Clone { args, set_tid: Vec::new() }
+    }
+
+    /// Asks for these numbers, the innermost level first.
+    pub fn set_tid(mut self, numbers: &[i32]) -> Clone {
+        self.set_tid = numbers.to_vec();
+        self.args.set_tid_size = numbers.len() as u64;
+        self
+    }
+
+    /// Changes the raw arguments; what the kernel reads through them must stay valid.
+    pub fn with(mut self, change: impl FnOnce(&mut libc::clone_args)) -> Clone {
+        change(&mut self.args);
+        self
+    }
+
+    /// Starts a child that lives through `story`, then exits with 0.
+    pub fn start(mut self, story: impl FnOnce(&Talk)) -> nix::Result<Child> {
+        let (mine, theirs) = Talk::pair();
+        if !self.set_tid.is_empty() {
+            self.args.set_tid = self.set_tid.as_ptr() as u64;
+        }
+        // SAFETY: no test shares memory through this call, so it returns twice like `fork`; the
+        // kernel checks every pointer, and those of the tests are live or wrong on purpose.
+        match Errno::result(unsafe { libc::syscall(libc::SYS_clone3, &self.args, size_of::<libc::clone_args>()) })? {
+            0 => {
+                drop(mine);
+                story(&theirs);
+                quit(0)
+            }
+            pid => Ok(Child { pid: pid as i32, talk: mine }),
+        }
+    }
+
+    /// Starts a child that exits at once, waits for it and returns the number it had for the caller.
+    pub fn attempt(&self) -> nix::Result<i32> {
+        let child = self.clone().start(|_| ())?;
+        wait_for(child.pid);
+        Ok(child.pid)
+    }
+
+    /// Starts a child that exits at once, waits for it and returns the number it had for itself.
+    pub fn attempt_inside(&self) -> nix::Result<i32> {
+        let child = self.clone().start(|talk| talk.say(crate::process::pid()))?;
+        let number = child.hear();
+        wait_for(child.pid);
+        Ok(number)
+    }
+}

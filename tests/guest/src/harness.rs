@@ -1,0 +1,214 @@
+//! Runs tests one by one, each in a process of its own, and says in KTAP how they ended.
+
+use std::io::Read;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
+
+use crate::process::{kill, pid, pidfd_open, quit, tid};
+use crate::report::{self, Message};
+
+/// One test case.
+pub struct Test {
+    pub name: &'static str,
+    pub run: fn(),
+    /// How long it may take, in seconds of the guest, on a kernel without debugging.
+    pub seconds: u64,
+}
+
+/// The test cases of one topic; a topic may be told in several files.
+pub struct Group {
+    pub name: &'static str,
+    pub parts: &'static [&'static [Test]],
+}
+
+/// Lists test cases by the names of their functions.
+#[macro_export]
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => { $crate::tests!(60; $($name),*) };
+    ($seconds:expr; $($name:ident),* $(,)?) => {
+        &[$($crate::harness::Test { name: stringify!($name), run: $name, seconds: $seconds }),*]
+    };
+}
+
+enum Outcome {
+    Passed,
+    Skipped(String),
+    Failed(Vec<String>),
+}
+
+static KERNEL: OnceLock<String> = OnceLock::new();
+
+/// Says which kernel this is: `native`, `supply` or `supply-debug`.
+pub fn set_kernel(name: String) {
+    KERNEL.set(name).expect("the kernel is named once");
+}
+
+pub fn kernel() -> &'static str {
+    KERNEL.get().map_or("native", String::as_str)
+}
+
+/// Chooses between an amount for a fast kernel and one for a debug kernel.
+pub fn scale<T>(full: T, debug: T) -> T {
+    if kernel().ends_with("-debug") {
+        debug
+    } else {
+        full
+    }
+}
+
+/// Runs the tests of `groups` that `wanted` names; true if none failed.
+pub fn run(groups: &[Group], wanted: &dyn Fn(&str, &str) -> bool) -> bool {
+    nix::sys::prctl::set_child_subreaper(true).expect("PR_SET_CHILD_SUBREAPER");
+    let mut chosen: Vec<(&str, Vec<&Test>)> = Vec::new();
+    for group in groups {
+        let tests: Vec<&Test> = group.parts.iter().copied().flatten().filter(|t| wanted(group.name, t.name)).collect();
+        if !tests.is_empty() {
+            chosen.push((group.name, tests));
+        }
+    }
+    println!("KTAP version 1\n1..{}", chosen.len());
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for (index, (name, tests)) in chosen.iter().enumerate() {
+        println!("    KTAP version 1\n    # Subtest: {name}\n    1..{}", tests.len());
+        let (failed_before, passed_before) = (failed, passed);
+        for (index, test) in tests.iter().enumerate() {
+            let line = format!("{} {}", index + 1, test.name);
+            match run_one(test) {
+                Outcome::Passed => {
+                    passed += 1;
+                    println!("    ok {line}");
+                }
+                Outcome::Skipped(reason) => {
+                    skipped += 1;
+                    println!("    ok {line} # SKIP {reason}");
+                }
+                Outcome::Failed(reasons) => {
+                    failed += 1;
+                    reasons.iter().for_each(|r| println!("    # {}", r.replace('\n', " ")));
+                    println!("    not ok {line}");
+                }
+            }
+        }
+        let verdict = if failed == failed_before { "ok" } else { "not ok" };
+        let skip = if failed == failed_before && passed == passed_before { " # SKIP every test" } else { "" };
+        println!("{verdict} {} {name}{skip}", index + 1);
+    }
+    println!("# {passed} passed, {failed} failed, {skipped} skipped");
+    failed == 0
+}
+
+/// Runs one test in a session of its own and leaves no process of it behind.
+fn run_one(test: &Test) -> Outcome {
+    let (read_end, write_end) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).expect("pipe");
+    // SAFETY: this process has one thread.
+    let child = match unsafe { libc::fork() } {
+        -1 => return Outcome::Failed(vec![format!("fork of the test: {}", Errno::last())]),
+        0 => be_the_test(test, write_end),
+        child => child,
+    };
+    drop(write_end);
+    let pidfd = pidfd_open(child).expect("pidfd_open of the test");
+    let limit = Duration::from_secs(test.seconds * scale(1, 3));
+    let mut report = std::fs::File::from(read_end);
+    let mut bytes = Vec::new();
+    let in_time = wait_for_end(&pidfd, &mut report, &mut bytes, limit);
+    let status = if in_time { waitpid(nix::unistd::Pid::from_raw(child), None) } else { Err(Errno::ETIME) };
+    let left = kill_the_rest();
+    read_all(&mut report, &mut bytes);
+
+    let mut failures = Vec::new();
+    for message in report::parse(&bytes) {
+        match message {
+            Message::Failure(text) => failures.push(text),
+            Message::Skip(reason) => return Outcome::Skipped(reason),
+        }
+    }
+    match status {
+        Ok(WaitStatus::Exited(_, 0)) => {}
+        Ok(_) if !failures.is_empty() => {}
+        Ok(other) => failures.push(format!("expected the test to exit with 0, saw {other:?}")),
+        Err(_) => failures.push(format!("no end within {} seconds", limit.as_secs())),
+    }
+    if !left {
+        println!("Bail out! processes of {} cannot be killed", test.name);
+        quit(1);
+    }
+    if failures.is_empty() {
+        Outcome::Passed
+    } else {
+        Outcome::Failed(failures)
+    }
+}
+
+fn be_the_test(test: &Test, write_end: OwnedFd) -> ! {
+    // SAFETY: the number is ours by agreement; the copy survives `execve`.
+    unsafe { libc::dup2(write_end.as_raw_fd(), report::FD) };
+    drop(write_end);
+    report::install_panic_hook();
+    nix::unistd::setsid().expect("setsid");
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).expect("PR_SET_PDEATHSIG");
+    (test.run)();
+    quit(0)
+}
+
+/// Waits for the end of the test, reading reports meanwhile; false if time ran out.
+fn wait_for_end(pidfd: &OwnedFd, report: &mut std::fs::File, bytes: &mut Vec<u8>, limit: Duration) -> bool {
+    let start = Instant::now();
+    loop {
+        let Some(rest) = limit.checked_sub(start.elapsed()) else { return false };
+        let mut polls = [pidfd.as_raw_fd(), report.as_raw_fd()].map(|fd| libc::pollfd {
+            fd,
+            events: libc::POLLIN,
+            revents: 0,
+        });
+        // SAFETY: the array is live and its length is right.
+        unsafe { libc::poll(polls.as_mut_ptr(), 2, rest.as_millis() as i32 + 1) };
+        read_all(report, bytes);
+        if polls[0].revents != 0 {
+            return true;
+        }
+    }
+}
+
+fn read_all(report: &mut std::fs::File, bytes: &mut Vec<u8>) {
+    let mut buffer = [0; 4096];
+    while let Ok(n @ 1..) = report.read(&mut buffer) {
+        bytes.extend_from_slice(&buffer[..n]);
+    }
+}
+
+/// Kills what a test has left: orphans come to us, the subreaper, so every round reaches one
+/// generation more. False if something does not die.
+fn kill_the_rest() -> bool {
+    let path = format!("/proc/{}/task/{}/children", pid(), tid());
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(scale(30, 120)) {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL)) {
+            Err(Errno::ECHILD) => return true,
+            Ok(WaitStatus::StillAlive) => {}
+            _ => continue,
+        }
+        let children = std::fs::read_to_string(&path).unwrap_or_default();
+        for child in children.split_whitespace() {
+            let _ = kill(child.parse().expect("a number"), libc::SIGKILL);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    false
+}
+
+/// A descriptor of this program, for tests that execute it again.
+pub fn this_program() -> OwnedFd {
+    // SAFETY: the path is a valid string; the descriptor is new and ours.
+    unsafe {
+        let fd = libc::open(c"/proc/self/exe".as_ptr(), libc::O_PATH);
+        check!(fd >= 0, true, "open of /proc/self/exe");
+        OwnedFd::from_raw_fd(fd)
+    }
+}

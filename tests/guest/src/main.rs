@@ -1,0 +1,90 @@
+//! `pidns-test`: what pid namespaces are, told to the kernel as test cases.
+//!
+//! Run it as root in a guest machine. The kernel's own pid namespaces (`CONFIG_PID_NS=y`) are the
+//! oracle: every test passes there, and fails where there are none.
+
+#[macro_use]
+mod report;
+#[macro_use]
+mod harness;
+mod catch;
+mod clone;
+mod mail;
+mod privilege;
+mod proc_fs;
+mod process;
+mod talk;
+mod way;
+
+mod chain;
+mod create;
+mod identity;
+mod nesting;
+mod orphans;
+mod proc;
+mod reaper;
+mod reboot;
+mod signals;
+mod view;
+
+use harness::Group;
+
+const GROUPS: &[Group] = &[
+    Group { name: "view", parts: &[view::TESTS] },
+    Group { name: "chain", parts: &[chain::TESTS, identity::TESTS] },
+    Group { name: "create", parts: &[create::TESTS] },
+    Group { name: "nesting", parts: &[nesting::TESTS] },
+    Group { name: "reaper", parts: &[reaper::TESTS, orphans::TESTS] },
+    Group {
+        name: "signals",
+        parts: &[signals::inside::TESTS, signals::outside::TESTS, signals::info::TESTS, signals::kernel::TESTS],
+    },
+    Group { name: "proc", parts: &[proc::TESTS] },
+    Group { name: "reboot", parts: &[reboot::TESTS] },
+];
+
+const USAGE: &str = "usage: pidns-test [--list] [--kernel native|supply|supply-debug] [GROUP[/TEST]]...";
+
+fn main() {
+    let mut list = false;
+    let mut kernel = String::from("native");
+    let mut names: Vec<String> = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--list" => list = true,
+            "--kernel" => kernel = arguments.next().unwrap_or_else(|| refuse("--kernel needs a name")),
+            "--help" => {
+                println!("{USAGE}");
+                return;
+            }
+            name if !name.starts_with('-') => names.push(name.to_string()),
+            other => refuse(&format!("unknown option {other}")),
+        }
+    }
+    for name in &names {
+        if !all_tests().any(|(group, test)| name == group || *name == format!("{group}/{test}")) {
+            refuse(&format!("no group or test is called {name}; --list shows them all"));
+        }
+    }
+    if list {
+        all_tests().for_each(|(group, test)| println!("{group}/{test}"));
+        return;
+    }
+    harness::set_kernel(kernel);
+    let wanted = |group: &str, test: &str| {
+        names.is_empty() || names.iter().any(|n| n == group || *n == format!("{group}/{test}"))
+    };
+    if !harness::run(GROUPS, &wanted) {
+        std::process::exit(1);
+    }
+}
+
+fn all_tests() -> impl Iterator<Item = (&'static str, &'static str)> {
+    GROUPS.iter().flat_map(|g| g.parts.iter().copied().flatten().map(|t| (g.name, t.name)))
+}
+
+fn refuse(reason: &str) -> ! {
+    eprintln!("pidns-test: {reason}\n{USAGE}");
+    std::process::exit(2)
+}

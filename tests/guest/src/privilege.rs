@@ -1,0 +1,58 @@
+//! Giving privileges away.
+
+use nix::errno::Errno;
+use nix::unistd::{setresgid, setresuid, Gid, Uid};
+
+use crate::proc_fs::Proc;
+use crate::process::unshare;
+
+pub const CAP_SYS_ADMIN: u32 = 21;
+pub const CAP_SYS_BOOT: u32 = 22;
+pub const CAP_CHECKPOINT_RESTORE: u32 = 40;
+
+/// The user that owns nothing.
+pub const NOBODY: u32 = 65534;
+
+/// Becomes a user without any privilege.
+#[track_caller]
+pub fn become_nobody() {
+    setresgid(Gid::from_raw(NOBODY), Gid::from_raw(NOBODY), Gid::from_raw(NOBODY)).expect("setresgid");
+    setresuid(Uid::from_raw(NOBODY), Uid::from_raw(NOBODY), Uid::from_raw(NOBODY)).expect("setresuid");
+}
+
+/// Gives up every capability but these.
+#[track_caller]
+pub fn keep_only(capabilities: &[u32]) {
+    set_capabilities(capabilities.iter().fold(0, |mask, c| mask | 1 << c));
+}
+
+/// Gives up one capability.
+#[track_caller]
+pub fn drop_capability(capability: u32) {
+    set_capabilities(((1u64 << (CAP_CHECKPOINT_RESTORE + 1)) - 1) & !(1 << capability));
+}
+
+fn set_capabilities(mask: u64) {
+    const VERSION_3: u32 = 0x2008_0522;
+    let header = [VERSION_3, 0];
+    let (low, high) = (mask as u32, (mask >> 32) as u32);
+    let data = [low, low, 0, high, high, 0];
+    // SAFETY: header and data have the layout that this version of the call wants.
+    let set = Errno::result(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) });
+    check!(set, Ok(0), "capset");
+}
+
+/// Moves the caller into a user namespace that allows `most` pid namespaces at a time.
+#[track_caller]
+pub fn limit_pid_namespaces(proc: &Proc, most: u32) {
+    check!(unshare(libc::CLONE_NEWUSER), Ok(()), "unshare(CLONE_NEWUSER)");
+    check!(proc.write("sys/user/max_pid_namespaces", &most.to_string()), Ok(()), "max_pid_namespaces");
+}
+
+/// Makes the caller's user and group known as 0 in its own user namespace.
+#[track_caller]
+pub fn become_mapped_root(proc: &Proc) {
+    for (file, text) in [("uid_map", "0 0 1"), ("setgroups", "deny"), ("gid_map", "0 0 1")] {
+        check!(proc.write(&format!("self/{file}"), text), Ok(()), "{file}");
+    }
+}

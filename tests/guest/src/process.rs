@@ -1,0 +1,216 @@
+//! Processes: how a test makes them, talks to them and sees them end.
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
+use nix::unistd::Pid;
+
+use crate::clone::{Clone, NEWPID};
+use crate::talk::{retry, Talk};
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Exit(i32),
+    Killed(i32),
+}
+
+/// A child, and the line to it.
+pub struct Child {
+    /// Its number as the process that made it sees it.
+    pub pid: i32,
+    pub talk: Talk,
+}
+
+impl Child {
+    #[track_caller]
+    pub fn wait(&self) -> End {
+        wait_for(self.pid)
+    }
+
+    #[track_caller]
+    pub fn kill(&self, signal: i32) {
+        check!(kill(self.pid, signal), Ok(()), "kill({}, {signal})", self.pid);
+    }
+
+    #[track_caller]
+    pub fn say(&self, number: i32) {
+        self.talk.say(number);
+    }
+
+    #[track_caller]
+    pub fn hear(&self) -> i32 {
+        self.talk.hear()
+    }
+
+    #[track_caller]
+    pub fn hear_all(&self) -> Vec<i32> {
+        self.talk.hear_all()
+    }
+
+    /// Fails the test unless the child, living through [`echo`], still answers.
+    #[track_caller]
+    pub fn check_alive(&self) {
+        self.say(5);
+        check!(self.hear(), 5, "the answer of a child that should be alive");
+    }
+
+    /// Kills the child from here and waits for it.
+    #[track_caller]
+    pub fn end(self) {
+        self.kill(libc::SIGKILL);
+        check!(self.wait(), End::Killed(libc::SIGKILL));
+    }
+
+    #[track_caller]
+    pub fn pidfd(&self) -> OwnedFd {
+        pidfd_open(self.pid).expect("pidfd_open")
+    }
+}
+
+/// A child in the caller's namespace for children: the story of the child is `story`.
+#[track_caller]
+pub fn fork(story: impl FnOnce(&Talk)) -> Child {
+    Clone::new(0).start(story).unwrap_or_else(|e| panic!("fork: {e}"))
+}
+
+/// The init of a new pid namespace.
+#[track_caller]
+pub fn new_ns(story: impl FnOnce(&Talk)) -> Child {
+    Clone::new(NEWPID).start(story).unwrap_or_else(|e| panic!("clone3(CLONE_NEWPID): {e}"))
+}
+
+/// A child's story: answer every word with itself until the other side is gone.
+pub fn echo(talk: &Talk) {
+    while let Some(words) = talk.hear_or_end() {
+        talk.say_all(&words);
+    }
+}
+
+/// A child's story: wait for one word, or until the other side is gone.
+pub fn wait_for_word(talk: &Talk) {
+    talk.hear_or_end();
+}
+
+/// Lets the caller's next children live in a new pid namespace.
+#[track_caller]
+pub fn unshare_pid() {
+    check!(unshare(libc::CLONE_NEWPID), Ok(()), "unshare(CLONE_NEWPID)");
+}
+
+pub fn unshare(flags: i32) -> nix::Result<()> {
+    // SAFETY: the call takes no pointers.
+    Errno::result(unsafe { libc::unshare(flags) }).map(drop)
+}
+
+/// Forks a child that exits at once, and returns its number in the caller's namespace.
+pub fn attempt_fork() -> nix::Result<i32> {
+    Clone::new(0).attempt()
+}
+
+/// Ends this process without running anything of the parent's.
+pub fn quit(code: i32) -> ! {
+    // SAFETY: `_exit` does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Ends only the calling thread.
+pub fn quit_thread(code: i32) -> ! {
+    // SAFETY: the thread ends here; nothing of its stack is used by others.
+    unsafe { libc::syscall(libc::SYS_exit, code) };
+    unreachable!()
+}
+
+/// Waits for ever.
+pub fn sleep_for_ever() -> ! {
+    loop {
+        nix::unistd::pause();
+    }
+}
+
+pub fn pid() -> i32 {
+    nix::unistd::getpid().as_raw()
+}
+
+pub fn ppid() -> i32 {
+    nix::unistd::getppid().as_raw()
+}
+
+pub fn tid() -> i32 {
+    nix::unistd::gettid().as_raw()
+}
+
+pub fn kill(pid: i32, signal: i32) -> nix::Result<()> {
+    // SAFETY: the call takes no pointers.
+    Errno::result(unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
+/// Waits for the child `pid` to end.
+#[track_caller]
+pub fn wait_for(pid: i32) -> End {
+    match wait_event(pid, WaitPidFlag::__WALL) {
+        WaitStatus::Exited(_, code) => End::Exit(code),
+        WaitStatus::Signaled(_, signal, _) => End::Killed(signal as i32),
+        other => panic!("expected the end of {pid}, saw {other:?}"),
+    }
+}
+
+/// Waits for any child to end.
+#[track_caller]
+pub fn wait_any() -> (i32, End) {
+    match wait_event(-1, WaitPidFlag::__WALL) {
+        WaitStatus::Exited(pid, code) => (pid.as_raw(), End::Exit(code)),
+        WaitStatus::Signaled(pid, signal, _) => (pid.as_raw(), End::Killed(signal as i32)),
+        other => panic!("expected the end of a child, saw {other:?}"),
+    }
+}
+
+/// Waits for the next event of `pid` that `flags` asks for.
+#[track_caller]
+pub fn wait_event(pid: i32, flags: WaitPidFlag) -> WaitStatus {
+    match retry(|| waitpid(Pid::from_raw(pid), Some(flags))) {
+        Ok(status) => status,
+        Err(e) => panic!("waitpid({pid}): {e}"),
+    }
+}
+
+/// The error of a wait that finds no child, or `Ok` if there is one.
+pub fn wait_nobody() -> nix::Result<()> {
+    retry(|| waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG))).map(drop)
+}
+
+pub fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
+    // SAFETY: the call takes no pointers, and gives a descriptor of our own.
+    unsafe {
+        let fd = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid, 0))?;
+        Ok(OwnedFd::from_raw_fd(fd as i32))
+    }
+}
+
+/// Waits until the process behind a pidfd has ended.
+#[track_caller]
+pub fn wait_pidfd(pidfd: &OwnedFd) {
+    let mut poll = libc::pollfd { fd: pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: the pointer is to one live pollfd.
+    let ready = retry(|| Errno::result(unsafe { libc::poll(&mut poll, 1, -1) }));
+    check!(ready, Ok(1), "poll of a pidfd");
+}
+
+/// Makes the calling process adopt the orphans below it.
+pub fn become_subreaper() {
+    nix::sys::prctl::set_child_subreaper(true).expect("PR_SET_CHILD_SUBREAPER");
+}
+
+/// Tries again, for some seconds, what the kernel finishes in the background.
+#[track_caller]
+pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let start = std::time::Instant::now();
+    while start.elapsed().as_secs() < crate::harness::scale(10, 40) {
+        if let Some(value) = attempt() {
+            return value;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("{what}: not in time");
+}

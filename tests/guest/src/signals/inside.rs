@@ -1,0 +1,353 @@
+//! Signals that the members of a namespace send.
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+
+use super::DEADLY;
+use crate::catch;
+use crate::harness::Test;
+use crate::privilege::become_nobody;
+use crate::process::{
+    echo, fork, kill, new_ns, pid, pidfd_open, sleep_for_ever, unshare_pid, wait_any, wait_for_word, Child, End,
+};
+use crate::way::{Way, FORGED_PID, VALUE, WAYS};
+
+pub const TESTS: &[Test] = tests![
+    init_survives_every_default_action,
+    init_survives_sigkill_and_sigstop,
+    init_survives_itself,
+    init_survives_its_threads,
+    init_survives_a_member_with_a_parent_outside,
+    an_inner_init_survives_its_children,
+    init_catches_what_it_asked_for,
+    init_ignores_what_it_asked_to,
+    a_blocked_signal_waits_and_then_does_nothing,
+    a_blocked_signal_can_be_waited_for,
+    a_signal_caught_after_it_was_blocked,
+    members_are_ordinary,
+    a_member_stops_and_continues,
+    kill_all_by_a_member_spares_init,
+    kill_all_by_init_spares_itself,
+    kill_all_alone_finds_nobody,
+    kill_of_the_own_group,
+    kill_of_a_group_spares_init,
+    a_pidfd_signals_a_group,
+    a_member_without_privilege,
+    signal_zero_and_bad_signals,
+];
+
+/// Lets a child of the caller attack its process 1 in every way with each signal.
+fn attack(signals: &[i32]) {
+    let attacker = fork(|_| {
+        for way in WAYS {
+            for signal in signals {
+                check!(way.send(1, *signal), Ok(()), "signal {signal} to init by {way:?}");
+            }
+        }
+    });
+    check!(attacker.wait(), End::Exit(0), "the attacker of init");
+}
+
+fn init_survives_every_default_action() {
+    let init = new_ns(|talk| {
+        attack(&DEADLY);
+        echo(talk);
+    });
+    init.check_alive();
+}
+
+fn init_survives_sigkill_and_sigstop() {
+    let init = new_ns(|talk| {
+        attack(&[libc::SIGKILL, libc::SIGSTOP]);
+        echo(talk);
+    });
+    init.check_alive();
+}
+
+fn init_survives_itself() {
+    let init = new_ns(|talk| {
+        for way in WAYS {
+            for signal in DEADLY.iter().chain(&[libc::SIGKILL, libc::SIGSTOP]) {
+                check!(way.send(1, *signal), Ok(()), "signal {signal} to myself by {way:?}");
+            }
+        }
+        check!(kill(0, libc::SIGKILL), Ok(()), "SIGKILL to init's group");
+        echo(talk);
+    });
+    init.check_alive();
+}
+
+fn init_survives_its_threads() {
+    let init = new_ns(|talk| {
+        let thread = std::thread::spawn(|| {
+            let own = crate::process::tid();
+            for signal in DEADLY.iter().chain(&[libc::SIGKILL, libc::SIGSTOP]) {
+                check!(Way::Tkill.send(own, *signal), Ok(()));
+                check!(Way::Kill.send(1, *signal), Ok(()));
+            }
+        });
+        thread.join().expect("join");
+        echo(talk);
+    });
+    init.check_alive();
+}
+
+fn init_survives_a_member_with_a_parent_outside() {
+    unshare_pid();
+    let init = fork(echo);
+    attack(&DEADLY);
+    attack(&[libc::SIGKILL, libc::SIGSTOP]);
+    init.check_alive();
+}
+
+fn an_inner_init_survives_its_children() {
+    let outer = new_ns(|talk| {
+        let inner = new_ns(|talk| {
+            attack(&DEADLY);
+            attack(&[libc::SIGKILL, libc::SIGSTOP]);
+            echo(talk);
+        });
+        inner.check_alive();
+        echo(talk);
+    });
+    outer.check_alive();
+}
+
+fn init_catches_what_it_asked_for() {
+    let init = new_ns(|talk| {
+        catch::catch(&[libc::SIGTERM, 34]);
+        for signal in [libc::SIGTERM, 34] {
+            for way in WAYS {
+                let sender = fork(|_| check!(way.send(1, signal), Ok(())));
+                let caught = catch::next();
+                check!(caught.signal, signal, "signal by {way:?}");
+                check!(caught.code, way.code(), "si_code by {way:?}");
+                let number = if way.carries_info() { FORGED_PID } else { sender.pid };
+                check!(caught.pid, number, "si_pid by {way:?}");
+                if way.carries_info() {
+                    check!(caught.value, VALUE, "si_value by {way:?}");
+                }
+                check!(sender.wait(), End::Exit(0));
+            }
+        }
+        talk.say(0);
+    });
+    init.hear();
+}
+
+fn init_ignores_what_it_asked_to() {
+    let init = new_ns(|talk| {
+        catch::ignore(Signal::SIGTERM);
+        attack(&[libc::SIGTERM, libc::SIGURG, libc::SIGCONT, libc::SIGWINCH]);
+        echo(talk);
+    });
+    init.check_alive();
+}
+
+fn a_blocked_signal_waits_and_then_does_nothing() {
+    let init = new_ns(|talk| {
+        for signal in [Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGTSTP] {
+            catch::block(signal);
+            attack(&[signal as i32]);
+            check!(catch::is_pending(signal), true, "{signal} is pending while blocked");
+            catch::unblock(signal);
+            check!(catch::is_pending(signal), false, "{signal} is pending when unblocked");
+        }
+        echo(talk);
+    });
+    init.check_alive();
+}
+
+fn a_blocked_signal_can_be_waited_for() {
+    let init = new_ns(|talk| {
+        catch::block(Signal::SIGTERM);
+        let sender = fork(|_| check!(kill(1, libc::SIGTERM), Ok(())));
+        check!(nix::sys::signal::SigSet::from(Signal::SIGTERM).wait(), Ok(Signal::SIGTERM), "sigwait by init");
+        check!(sender.wait(), End::Exit(0));
+        echo(talk);
+    });
+    init.check_alive();
+}
+
+fn a_signal_caught_after_it_was_blocked() {
+    let init = new_ns(|talk| {
+        catch::block(Signal::SIGTERM);
+        let sender = fork(|_| check!(kill(1, libc::SIGTERM), Ok(())));
+        check!(sender.wait(), End::Exit(0));
+        catch::catch(&[libc::SIGTERM]);
+        catch::unblock(Signal::SIGTERM);
+        let caught = catch::next();
+        talk.say_all(&[caught.signal, caught.pid, sender.pid]);
+    });
+    check!(init.hear_all(), [libc::SIGTERM, 2, 2], "the signal, si_pid and the sender's number");
+}
+
+fn members_are_ordinary() {
+    let init = new_ns(|talk| {
+        for way in WAYS {
+            for signal in [libc::SIGTERM, libc::SIGKILL, libc::SIGINT] {
+                let member = fork(|_| sleep_for_ever());
+                let sender = fork(|_| check!(way.send(member.pid, signal), Ok(())));
+                check!(sender.wait(), End::Exit(0));
+                check!(member.wait(), End::Killed(signal), "the end of a member by {way:?}");
+            }
+        }
+        talk.say(0);
+    });
+    init.hear();
+}
+
+fn a_member_stops_and_continues() {
+    use nix::sys::wait::{WaitPidFlag, WaitStatus};
+    let init = new_ns(|talk| {
+        let member = fork(|_| sleep_for_ever());
+        let number = nix::unistd::Pid::from_raw(member.pid);
+        member.kill(libc::SIGTSTP);
+        let event = crate::process::wait_event(member.pid, WaitPidFlag::WUNTRACED);
+        // A member of an orphaned group does not stop for the terminal's signals; init's session
+        // is outside, so the group is not orphaned only if its parent's is the same.
+        check!(matches!(event, WaitStatus::Stopped(..)), true, "the first event of a stopped member: {event:?}");
+        member.kill(libc::SIGCONT);
+        check!(crate::process::wait_event(member.pid, WaitPidFlag::WCONTINUED), WaitStatus::Continued(number));
+        talk.say(0);
+    });
+    init.hear();
+}
+
+/// Members that only wait, in number.
+fn waiting_members(count: usize) -> Vec<Child> {
+    (0..count).map(|_| fork(|_| sleep_for_ever())).collect()
+}
+
+#[track_caller]
+fn check_all_killed(members: &[Child], signal: i32) {
+    for member in members {
+        check!(member.wait(), End::Killed(signal), "the end of member {}", member.pid);
+    }
+}
+
+fn kill_all_by_a_member_spares_init() {
+    let bystander = fork(echo);
+    let init = new_ns(|talk| {
+        let members = waiting_members(4);
+        let killer = fork(|talk| {
+            check!(kill(-1, libc::SIGKILL), Ok(()), "kill(-1) by a member");
+            talk.say(0);
+            talk.hear();
+        });
+        killer.hear();
+        check_all_killed(&members, libc::SIGKILL);
+        killer.say(0);
+        check!(killer.wait(), End::Exit(0), "the end of the killer");
+        echo(talk);
+    });
+    init.check_alive();
+    bystander.check_alive();
+}
+
+fn kill_all_by_init_spares_itself() {
+    let bystander = fork(echo);
+    let init = new_ns(|talk| {
+        let members = waiting_members(4);
+        let inner = new_ns(|_| sleep_for_ever());
+        check!(kill(-1, libc::SIGKILL), Ok(()), "kill(-1) by init");
+        check_all_killed(&members, libc::SIGKILL);
+        check!(inner.wait(), End::Killed(libc::SIGKILL), "the end of an inner init");
+        echo(talk);
+    });
+    init.check_alive();
+    bystander.check_alive();
+}
+
+fn kill_all_alone_finds_nobody() {
+    let init = new_ns(|talk| {
+        check!(kill(-1, libc::SIGTERM), Err(Errno::ESRCH), "kill(-1) by init alone");
+        let member = fork(|talk| talk.say(i32::from(kill(-1, libc::SIGTERM) == Err(Errno::ESRCH))));
+        check!(member.hear(), 1, "ESRCH for kill(-1) by the only member");
+        talk.say(0);
+    });
+    init.hear();
+}
+
+fn kill_of_the_own_group() {
+    let bystander = fork(echo);
+    let init = new_ns(|talk| {
+        nix::unistd::setsid().expect("setsid");
+        let member = fork(|_| {
+            check!(kill(0, libc::SIGTERM), Ok(()));
+            sleep_for_ever();
+        });
+        check!(member.wait(), End::Killed(libc::SIGTERM), "the end of one that kills its group");
+        echo(talk);
+    });
+    init.check_alive();
+    bystander.check_alive();
+}
+
+fn kill_of_a_group_spares_init() {
+    let init = new_ns(|talk| {
+        nix::unistd::setsid().expect("setsid");
+        let members = waiting_members(3);
+        check!(kill(-1000, libc::SIGTERM), Err(Errno::ESRCH), "kill of a group that is none");
+        let other_group = fork(|talk| {
+            nix::unistd::setsid().expect("setsid");
+            talk.hear();
+            // Group 1 is init's and its members'.
+            check!(nix::sys::signal::killpg(nix::unistd::Pid::from_raw(1), Signal::SIGTERM), Ok(()));
+        });
+        other_group.say(0);
+        check!(other_group.wait(), End::Exit(0), "the end of the killer");
+        check_all_killed(&members, libc::SIGTERM);
+        echo(talk);
+    });
+    init.check_alive();
+}
+
+fn a_pidfd_signals_a_group() {
+    const PIDFD_SIGNAL_PROCESS_GROUP: i32 = 4;
+    use std::os::fd::AsRawFd;
+    let init = new_ns(|talk| {
+        nix::unistd::setsid().expect("setsid");
+        let members = waiting_members(3);
+        let fd = pidfd_open(1).expect("pidfd_open");
+        let flag = PIDFD_SIGNAL_PROCESS_GROUP;
+        // SAFETY: the null siginfo is allowed.
+        let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), libc::SIGTERM, 0usize, flag) };
+        check!(sent, 0, "pidfd_send_signal to a group");
+        check_all_killed(&members, libc::SIGTERM);
+        echo(talk);
+    });
+    init.check_alive();
+}
+
+fn a_member_without_privilege() {
+    let init = new_ns(|talk| {
+        catch::catch(&[libc::SIGTERM]);
+        let member = fork(|_| {
+            become_nobody();
+            for way in WAYS {
+                check!(way.send(1, libc::SIGTERM), Err(Errno::EPERM), "SIGTERM to init by nobody by {way:?}");
+            }
+            check!(kill(-1, libc::SIGTERM), Err(Errno::ESRCH), "kill(-1) by nobody");
+        });
+        let (number, end) = wait_any();
+        check!((number, end), (member.pid, End::Exit(0)));
+        echo(talk);
+    });
+    init.check_alive();
+}
+
+fn signal_zero_and_bad_signals() {
+    let init = new_ns(|talk| {
+        let member = fork(wait_for_word);
+        check!(kill(1, 0), Ok(()));
+        check!(kill(member.pid, 0), Ok(()));
+        check!(kill(member.pid + 1, 0), Err(Errno::ESRCH));
+        check!(kill(1, 65), Err(Errno::EINVAL));
+        check!(kill(i32::MIN, 0), Err(Errno::ESRCH));
+        check!(Way::Tkill.send(0, 0), Err(Errno::EINVAL));
+        check!(Way::Tgkill.send(-1, 0), Err(Errno::EINVAL));
+        talk.say(pid());
+    });
+    check!(init.hear(), 1);
+}
