@@ -86,12 +86,12 @@ macro_rules! imports {
 imports! {
     kallsyms_on_each_match_symbol
     ftrace_location
-    #[cfg(CONFIG_DYNAMIC_FTRACE_WITH_JMP)] alloc_ftrace_hash
-    #[cfg(CONFIG_DYNAMIC_FTRACE_WITH_JMP)] free_ftrace_hash
-    #[cfg(CONFIG_DYNAMIC_FTRACE_WITH_JMP)] add_ftrace_hash_entry_direct
-    #[cfg(CONFIG_DYNAMIC_FTRACE_WITH_JMP)] update_ftrace_direct_add
-    #[cfg(CONFIG_DYNAMIC_FTRACE_WITH_JMP)] update_ftrace_direct_del
-    #[cfg(CONFIG_DYNAMIC_FTRACE_WITH_JMP)] ftrace_find_rec_direct
+    #[cfg(pidns_jumps)] alloc_ftrace_hash
+    #[cfg(pidns_jumps)] free_ftrace_hash
+    #[cfg(pidns_jumps)] add_ftrace_hash_entry_direct
+    #[cfg(pidns_jumps)] update_ftrace_direct_add
+    #[cfg(pidns_jumps)] update_ftrace_direct_del
+    #[cfg(pidns_jumps)] ftrace_find_rec_direct
     pidfs_add_pid
     pidfs_prepare_pid
     pidfs_remove_pid

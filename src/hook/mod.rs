@@ -12,7 +12,9 @@
 
 mod call;
 mod inside;
-mod patch;
+#[cfg_attr(not(pidns_jumps), path = "no_jump.rs")]
+mod jump;
+mod redirect;
 mod symbol;
 mod table;
 
@@ -23,8 +25,9 @@ pub(crate) use table::original;
 
 use crate::bindings;
 use core::sync::atomic::{AtomicBool, Ordering};
+use jump::{can_jump, Jumps};
 use kernel::{prelude::*, str::CStr};
-use patch::{Jumps, Redirects};
+use redirect::Redirects;
 use table::HOOKS;
 
 /// Every function is hooked: namespaces may be created.
@@ -56,9 +59,8 @@ impl Symbols {
     /// names it.
     pub(crate) fn find() -> Result<Self> {
         // SAFETY: A pure query of the security modules; it may sleep, and so may we.
-        let locked = unsafe {
-            bindings::security_locked_down(bindings::lockdown_reason_LOCKDOWN_KPROBES)
-        };
+        let locked =
+            unsafe { bindings::security_locked_down(bindings::lockdown_reason_LOCKDOWN_KPROBES) };
         if locked != 0 {
             pr_err!("not loaded: the kernel is locked down and forbids to hook functions\n");
             return Err(EPERM);
@@ -83,7 +85,7 @@ impl Symbols {
         for hook in &HOOKS {
             hook.bind_original();
         }
-        let by_jump = |hook: &table::Hook| direct && patch::can_jump(hook);
+        let by_jump = |hook: &table::Hook| direct && can_jump(hook);
         let hooks = Hooks {
             _disarm: Disarm,
             _redirects: Redirects::arm(|hook| !by_jump(hook))?,

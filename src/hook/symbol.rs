@@ -5,7 +5,6 @@
 use super::{call, kernel_fn, refuse};
 use crate::bindings::{self, kprobe, ns_tree_root, rwlock_t, spinlock_t};
 use core::{
-
     ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };

@@ -13,7 +13,11 @@ use core::{
     ffi::c_void,
     sync::atomic::{AtomicUsize, Ordering},
 };
-use kernel::{prelude::*, str::CStr};
+use kernel::{ffi::c_ulong, prelude::*, str::CStr};
+
+/// `kernel.ftrace_enabled` cannot be set to 0 while functions are hooked: with some of them the
+/// kernel's again, references would be dropped that were never counted.
+pub(super) const PERMANENT: c_ulong = bindings::FTRACE_OPS_FL_PERMANENT as c_ulong;
 
 /// A kernel function and its replacement.
 pub(super) struct Hook {

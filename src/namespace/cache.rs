@@ -16,8 +16,7 @@ use kernel::{prelude::*, str::CString};
 const LEVELS: usize = bindings::MAX_PID_NS_LEVEL as usize;
 
 /// The pid caches of levels 1 to 32; each is made when the first namespace of its level is.
-static PIDS: [AtomicPtr<kmem_cache>; LEVELS] =
-    [const { AtomicPtr::new(ptr::null_mut()) }; LEVELS];
+static PIDS: [AtomicPtr<kmem_cache>; LEVELS] = [const { AtomicPtr::new(ptr::null_mut()) }; LEVELS];
 
 static NAMESPACES: AtomicPtr<kmem_cache> = AtomicPtr::new(ptr::null_mut());
 
@@ -49,8 +48,8 @@ pub(super) fn pids(level: usize) -> Result<*mut kmem_cache> {
         return Ok(made);
     }
     let name = CString::try_from_fmt(fmt!("pid_{}", level + 1))?;
-    let size = core::mem::offset_of!(bindings::pid, numbers)
-        + (level + 1) * size_of::<bindings::upid>();
+    let size =
+        core::mem::offset_of!(bindings::pid, numbers) + (level + 1) * size_of::<bindings::upid>();
     let cache = create(&name, size)?;
     slot.store(cache, Ordering::Release);
     Ok(cache)
@@ -85,9 +84,7 @@ impl Drop for Caches {
     fn drop(&mut self) {
         for slot in Iterator::chain(PIDS.iter(), [&NAMESPACES]) {
             // SAFETY: Every object was freed: the undertaker went first. Null is allowed.
-            unsafe {
-                bindings::kmem_cache_destroy(slot.swap(ptr::null_mut(), Ordering::Relaxed))
-            };
+            unsafe { bindings::kmem_cache_destroy(slot.swap(ptr::null_mut(), Ordering::Relaxed)) };
         }
     }
 }

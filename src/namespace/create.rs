@@ -4,19 +4,14 @@
 
 use super::{cache, destroy, Reference};
 use crate::{
-    bindings::{
-        self, callback_head, ns_common, pid_namespace, proc_ns_operations, user_namespace,
-    },
+    bindings::{self, callback_head, ns_common, pid_namespace, proc_ns_operations, user_namespace},
     hook::{self, kernel_fn, Inside, PID_NS_TREE},
 };
 use core::{
     ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };
-use kernel::{
-    error::to_result,
-    prelude::*,
-};
+use kernel::{error::to_result, prelude::*};
 
 /// A namespace of ours.
 ///
@@ -78,11 +73,7 @@ impl Counted {
         // SAFETY: The caller holds `user_ns`.
         let ucounts = unsafe {
             let euid = (*(*bindings::get_current()).cred).euid;
-            kernel_fn::inc_ucount(
-                user_ns,
-                euid,
-                bindings::ucount_type_UCOUNT_PID_NAMESPACES,
-            )
+            kernel_fn::inc_ucount(user_ns, euid, bindings::ucount_type_UCOUNT_PID_NAMESPACES)
         };
         if ucounts.is_null() {
             return Err(ENOSPC);

@@ -54,10 +54,7 @@ impl Table {
         unsafe {
             let flags = bindings::pidns_spin_lock_irqsave(&raw mut bindings::pidns_holders_lock);
             let result = f(&mut (*self.buckets.get())[bucket]);
-            bindings::pidns_spin_unlock_irqrestore(
-                &raw mut bindings::pidns_holders_lock,
-                flags,
-            );
+            bindings::pidns_spin_unlock_irqrestore(&raw mut bindings::pidns_holders_lock, flags);
             result
         }
     }

@@ -214,10 +214,9 @@ unsafe fn ignore_children(me: *mut task_struct) {
     unsafe {
         let sighand = (*me).sighand;
         let flags = bindings::pidns_spin_lock_irqsave(&raw mut (*sighand).siglock);
-        (*sighand).action[bindings::SIGCHLD as usize - 1].sa.sa_handler = mem::transmute::<
-            usize,
-            bindings::__sighandler_t,
-        >(1);
+        (*sighand).action[bindings::SIGCHLD as usize - 1]
+            .sa
+            .sa_handler = mem::transmute::<usize, bindings::__sighandler_t>(1);
         bindings::pidns_spin_unlock_irqrestore(&raw mut (*sighand).siglock, flags);
     }
 }

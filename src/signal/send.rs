@@ -69,11 +69,9 @@ unsafe fn origin(info: *mut kernel_siginfo) -> Origin {
             match layout {
                 bindings::siginfo_layout_SIL_KILL
                 | bindings::siginfo_layout_SIL_CHLD
-                | bindings::siginfo_layout_SIL_RT => {
-                    Origin::Named {
-                        by_kernel: code == bindings::SI_KERNEL as c_int,
-                    }
-                }
+                | bindings::siginfo_layout_SIL_RT => Origin::Named {
+                    by_kernel: code == bindings::SI_KERNEL as c_int,
+                },
                 _ => Origin::Unnamed,
             }
         }

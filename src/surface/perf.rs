@@ -9,8 +9,8 @@ use crate::{
     hook::{original, Inside},
     namespace::{holder, Holder},
 };
-use kernel::prelude::*;
 use kernel::error::from_err_ptr;
+use kernel::prelude::*;
 
 /// Wraps `perf_event_alloc`.
 ///

@@ -33,10 +33,7 @@ pub(crate) unsafe extern "C" fn sysvipc_proc_open(inode: *mut inode, file: *mut 
 /// # Safety
 ///
 /// The kernel's: `file` is being closed for the last time. May sleep.
-pub(crate) unsafe extern "C" fn sysvipc_proc_release(
-    inode: *mut inode,
-    file: *mut file,
-) -> c_int {
+pub(crate) unsafe extern "C" fn sysvipc_proc_release(inode: *mut inode, file: *mut file) -> c_int {
     let _inside = Inside::enter();
     let held = holder::take(file);
     // SAFETY: The caller's promise.

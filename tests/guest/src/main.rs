@@ -18,13 +18,17 @@ mod way;
 
 mod chain;
 mod create;
+mod exec;
+mod forkfail;
 mod identity;
+mod load;
 mod nesting;
 mod orphans;
 mod proc;
 mod reaper;
 mod reboot;
 mod signals;
+mod storm;
 mod view;
 
 use harness::Group;
@@ -41,6 +45,10 @@ const GROUPS: &[Group] = &[
     },
     Group { name: "proc", parts: &[proc::TESTS] },
     Group { name: "reboot", parts: &[reboot::TESTS] },
+    Group { name: "forkfail", parts: &[forkfail::TESTS] },
+    Group { name: "exec", parts: &[exec::TESTS] },
+    Group { name: "storm", parts: &[storm::TESTS] },
+    Group { name: "load", parts: &[load::TESTS] },
 ];
 
 const USAGE: &str = "usage: pidns-test [--list] [--kernel native|supply|supply-debug] [GROUP[/TEST]]...";
@@ -49,7 +57,10 @@ fn main() {
     let mut list = false;
     let mut kernel = String::from("native");
     let mut names: Vec<String> = Vec::new();
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if_eq("--reborn").is_some() {
+        exec::be_reborn(arguments);
+    }
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--list" => list = true,

@@ -24,17 +24,18 @@ impl Proc {
     /// Makes a mount that shows the namespace of the caller.
     #[track_caller]
     pub fn mount() -> Proc {
-        match Proc::try_mount() {
+        match Proc::try_mount(c"proc") {
             Ok(proc) => proc,
             Err(e) => panic!("mount of procfs: {e}"),
         }
     }
 
-    fn try_mount() -> nix::Result<Proc> {
+    /// Makes a mount of any file system that needs no source.
+    pub fn try_mount(file_system: &std::ffi::CStr) -> nix::Result<Proc> {
         const FSCONFIG_CMD_CREATE: i32 = 6;
         // SAFETY: the strings are valid, the null pointers are allowed, and the descriptors are new.
         unsafe {
-            let context = Errno::result(libc::syscall(libc::SYS_fsopen, c"proc".as_ptr(), 0))?;
+            let context = Errno::result(libc::syscall(libc::SYS_fsopen, file_system.as_ptr(), 0))?;
             let context = OwnedFd::from_raw_fd(context as i32);
             let fd = context.as_raw_fd();
             Errno::result(libc::syscall(libc::SYS_fsconfig, fd, FSCONFIG_CMD_CREATE, 0usize, 0usize, 0))?;

@@ -141,8 +141,8 @@ fn sigwaitinfo_from_outside() {
         talk.say_all(&seen);
     });
     init.hear();
-    check!(Way::Tgkill.send(init.pid, libc::SIGTERM), Ok(()));
-    check!(init.hear_all(), [libc::SIGTERM, libc::SI_TKILL, 0]);
+    check!(Way::Sigqueue.send(init.pid, libc::SIGTERM), Ok(()));
+    check!(init.hear_all(), [libc::SIGTERM, libc::SI_QUEUE, 0]);
 }
 
 fn a_member_told_by_init_and_by_the_outside() {

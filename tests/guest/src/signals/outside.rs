@@ -328,14 +328,9 @@ fn a_tracer_cannot_inject_a_default_action() {
         }
     }
     nix::sys::ptrace::cont(number, Signal::SIGTERM).expect("PTRACE_CONT with SIGTERM");
-    init.kill(libc::SIGCONT);
-    loop {
-        match wait_event(init.pid, WaitPidFlag::__WALL) {
-            WaitStatus::Stopped(_, Signal::SIGCONT) => break,
-            WaitStatus::Stopped(_, other) => nix::sys::ptrace::cont(number, other).expect("PTRACE_CONT"),
-            other => panic!("expected a stop for SIGCONT, saw {other:?}"),
-        }
-    }
+    nix::sys::ptrace::interrupt(number).expect("PTRACE_INTERRUPT");
+    let event = wait_event(init.pid, WaitPidFlag::__WALL);
+    check!(matches!(event, WaitStatus::PtraceEvent(..)), true, "a stop on demand after SIGTERM: {event:?}");
     nix::sys::ptrace::detach(number, None).expect("PTRACE_DETACH");
     init.check_alive();
 }

@@ -1,0 +1,298 @@
+//! Everything at once, on several processors.
+
+use nix::errno::Errno;
+
+use crate::harness::{scale, Test};
+use crate::proc_fs::Proc;
+use crate::process::{
+    attempt_fork, echo, fork, kill, new_ns, pid, pidfd_open, quit, sleep_for_ever, unshare_pid, wait_for_word, Child,
+    End,
+};
+use crate::talk::Talk;
+use crate::way::WAYS;
+
+pub const TESTS: &[Test] = tests![120;
+    forks_on_every_processor,
+    threads_on_every_processor,
+    forks_in_many_namespaces,
+    namespaces_in_namespaces,
+    namespaces_that_are_killed_at_once,
+    signals_at_init_from_inside_and_outside,
+    signals_at_members_that_come_and_go,
+    numbers_that_are_scarce,
+    pidfds_of_numbers_that_come_and_go,
+    proc_while_processes_come_and_go,
+    zombies_of_parents_outside,
+    forks_stops_and_kills,
+];
+
+const WORKERS: usize = 4;
+
+/// Runs `work` in several children of the caller at once and waits for all to end well.
+#[track_caller]
+pub fn in_parallel(work: impl Fn(usize)) {
+    let workers: Vec<Child> = (0..WORKERS).map(|n| fork(|_| work(n))).collect();
+    for worker in workers {
+        check!(worker.wait(), End::Exit(0), "the end of a worker");
+    }
+}
+
+fn forks_on_every_processor() {
+    let init = new_ns(|talk| {
+        in_parallel(|_| {
+            for _ in 0..scale(300, 80) {
+                let child = fork(|talk| talk.say(pid()));
+                check!(child.hear(), child.pid, "a child's number for itself and for its parent");
+                check!(child.wait(), End::Exit(0));
+            }
+        });
+        talk.say(attempt_fork().expect("fork"));
+    });
+    let all = WORKERS as i32 * (scale(300, 80) + 1);
+    check!(init.hear(), all + 2, "the number after all the others");
+}
+
+fn threads_on_every_processor() {
+    let init = new_ns(|talk| {
+        in_parallel(|_| {
+            for _ in 0..scale(50, 15) {
+                let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(crate::process::tid)).collect();
+                let mut numbers: Vec<i32> = threads.into_iter().map(|t| t.join().expect("join")).collect();
+                numbers.sort_unstable();
+                numbers.dedup();
+                check!(numbers.len(), 4, "different numbers of four threads");
+            }
+        });
+        talk.say(0);
+    });
+    init.hear();
+}
+
+fn forks_in_many_namespaces() {
+    in_parallel(|_| {
+        for _ in 0..scale(20, 6) {
+            let init = new_ns(|talk| {
+                for number in 2..12 {
+                    check!(attempt_fork(), Ok(number));
+                }
+                talk.say(0);
+            });
+            init.hear();
+            check!(init.wait(), End::Exit(0));
+        }
+    });
+}
+
+fn namespaces_in_namespaces() {
+    fn descend(levels: usize) {
+        let init = new_ns(|_| {
+            if levels > 1 {
+                descend(levels - 1);
+            }
+            check!(pid(), 1);
+        });
+        check!(init.wait(), End::Exit(0), "the end of an init with {levels} levels");
+    }
+    in_parallel(|worker| {
+        for _ in 0..scale(15, 4) {
+            descend(3 + worker);
+        }
+    });
+}
+
+fn namespaces_that_are_killed_at_once() {
+    in_parallel(|_| {
+        for _ in 0..scale(15, 5) {
+            let (mine, theirs) = Talk::pair();
+            let init = new_ns(|talk| {
+                let inner = new_ns(|talk| {
+                    for _ in 0..3 {
+                        fork(|_| loop {
+                            let _ = attempt_fork();
+                        });
+                    }
+                    talk.say(0);
+                    sleep_for_ever();
+                });
+                inner.hear();
+                talk.say(0);
+                sleep_for_ever();
+            });
+            drop(theirs);
+            init.hear();
+            init.end();
+            mine.hear_the_end();
+        }
+    });
+}
+
+fn signals_at_init_from_inside_and_outside() {
+    let init = new_ns(|talk| {
+        let attackers: Vec<Child> = (0..3)
+            .map(|_| {
+                fork(|_| {
+                    for _ in 0..scale(100, 30) {
+                        for way in WAYS {
+                            for signal in [libc::SIGKILL, libc::SIGSTOP, libc::SIGTERM, libc::SIGABRT, 40] {
+                                check!(way.send(1, signal), Ok(()));
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        echo(talk);
+        for attacker in attackers {
+            check!(attacker.wait(), End::Exit(0), "the end of an attacker");
+        }
+        quit(8);
+    });
+    for _ in 0..scale(100, 30) {
+        for way in WAYS {
+            check!(way.send(init.pid, libc::SIGTERM), Ok(()));
+        }
+        init.check_alive();
+    }
+    drop(init.talk);
+    check!(crate::process::wait_for(init.pid), End::Exit(8), "init's own end after all attacks");
+}
+
+fn signals_at_members_that_come_and_go() {
+    let init = new_ns(|talk| {
+        let shooter = fork(|talk| loop {
+            // Everybody but init and the shooter itself; members may be gone at any moment.
+            match kill(-1, libc::SIGUSR1) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(e) => panic!("kill(-1): {e}"),
+            }
+            talk.say(0);
+        });
+        for _ in 0..scale(100, 30) {
+            let member = fork(|_| sleep_for_ever());
+            while nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(member.pid), Some(nix::sys::wait::WaitPidFlag::WNOHANG))
+                == Ok(nix::sys::wait::WaitStatus::StillAlive)
+            {
+                shooter.hear();
+            }
+        }
+        talk.say(0);
+    });
+    init.hear();
+}
+
+fn numbers_that_are_scarce() {
+    let proc = Proc::at("/proc");
+    let init = new_ns(|talk| {
+        proc.write("sys/kernel/pid_max", "330").expect("pid_max");
+        for _ in 2..330 {
+            attempt_fork().expect("fork");
+        }
+        in_parallel(|_| {
+            for _ in 0..scale(30, 10) {
+                let mut held: Vec<Child> = Vec::new();
+                for _ in 0..10 {
+                    match crate::clone::Clone::new(0).start(wait_for_word) {
+                        Ok(child) => held.push(child),
+                        Err(e) => check!(e, Errno::EAGAIN, "a fork when numbers are scarce"),
+                    }
+                }
+                check!(held.iter().all(|c| (300..330).contains(&c.pid)), true, "numbers between 300 and 330");
+                held.into_iter().for_each(Child::end);
+            }
+        });
+        // 30 numbers, all free again but for none: exactly so many fit.
+        let held: Vec<Child> = (300..330).map(|_| fork(wait_for_word)).collect();
+        check!(attempt_fork(), Err(Errno::EAGAIN), "one more");
+        talk.say(held.len() as i32);
+    });
+    check!(init.hear(), 30, "numbers that are free in the end");
+}
+
+fn pidfds_of_numbers_that_come_and_go() {
+    let proc = Proc::at("/proc");
+    let init = new_ns(|talk| {
+        proc.write("sys/kernel/pid_max", "320").expect("pid_max");
+        in_parallel(|worker| {
+            for round in 0..scale(300, 100) {
+                if worker % 2 == 0 {
+                    let _ = attempt_fork();
+                } else {
+                    match pidfd_open(300 + round % 20) {
+                        // The number may be a process's no more, or a process group's alone.
+                        Ok(_) | Err(Errno::ESRCH | Errno::ENOENT) => {}
+                        Err(e) => panic!("pidfd_open: {e}"),
+                    }
+                }
+            }
+        });
+        talk.say(0);
+    });
+    init.hear();
+}
+
+fn proc_while_processes_come_and_go() {
+    let init = new_ns(|talk| {
+        let proc = Proc::mount();
+        let stable = fork(wait_for_word);
+        let churn: Vec<Child> = (0..3)
+            .map(|_| {
+                fork(|talk| loop {
+                    attempt_fork().expect("fork");
+                    if talk.hear_or_end().is_none() {
+                        return;
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..scale(60, 20) {
+            churn.iter().for_each(|c| (0..3).for_each(|_| c.say(0)));
+            let seen = proc.pids();
+            check!(seen.starts_with(&[1, stable.pid]), true, "init and a stable member in {seen:?}");
+            for number in seen {
+                match proc.read(&format!("{number}/stat")) {
+                    Ok(line) => check!(line.starts_with(&format!("{number} (")), true, "{line}"),
+                    Err(e) => check!(matches!(e, Errno::ENOENT | Errno::ESRCH), true, "stat of {number}: {e}"),
+                }
+            }
+        }
+        talk.say(0);
+    });
+    init.hear();
+}
+
+fn zombies_of_parents_outside() {
+    in_parallel(|_| {
+        for _ in 0..scale(10, 4) {
+            let maker = fork(|_| {
+                unshare_pid();
+                let init = fork(|_| sleep_for_ever());
+                let members: Vec<Child> =
+                    (0..6).map(|n| fork(|_| if n % 2 == 0 { quit(n) } else { sleep_for_ever() })).collect();
+                init.kill(libc::SIGKILL);
+                for _ in 0..members.len() {
+                    check!(crate::process::wait_any().0 == init.pid, false, "init ends before a member");
+                }
+                check!(init.wait(), End::Killed(libc::SIGKILL));
+            });
+            check!(maker.wait(), End::Exit(0), "the end of a maker");
+        }
+    });
+}
+
+fn forks_stops_and_kills() {
+    in_parallel(|_| {
+        for _ in 0..scale(10, 4) {
+            let init = new_ns(|talk| loop {
+                fork(|_| sleep_for_ever());
+                talk.say(0);
+            });
+            for _ in 0..3 {
+                init.hear();
+                init.kill(libc::SIGSTOP);
+                init.kill(libc::SIGCONT);
+            }
+            init.kill(libc::SIGSTOP);
+            init.end();
+        }
+    });
+}
