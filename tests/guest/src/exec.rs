@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use nix::errno::Errno;
 
 use crate::catch;
+use crate::clone::Clone;
 use crate::harness::{scale, this_program, Test};
 use crate::mail::Mail;
 use crate::process::{
@@ -39,6 +40,7 @@ const FORK: i32 = 1;
 const ORPHAN: i32 = 2;
 const QUIT: i32 = 3;
 const ATTACK: i32 = 4;
+const FORK_INSIDE: i32 = 5;
 
 /// Starts this program anew, in the calling process, with its end of a line.
 fn start_anew(program: RawFd, talk: &Talk) -> ! {
@@ -62,6 +64,7 @@ pub fn be_reborn(mut arguments: impl Iterator<Item = String>) -> ! {
         match words[0] {
             NUMBERS => talk.say_all(&[pid(), tid(), ppid()]),
             FORK => talk.say(attempt_fork().expect("fork")),
+            FORK_INSIDE => talk.say(Clone::new(0).attempt_inside().expect("fork")),
             ORPHAN => talk.say(parent_of_an_orphan()),
             ATTACK => talk.say(attack_init()),
             _ => quit(QUIT),
@@ -185,9 +188,13 @@ fn threads_of_init_race_to_start_anew() {
     let program = this_program();
     for _ in 0..scale(10, 4) {
         let init = new_ns(|talk| {
+            let start = std::sync::Barrier::new(4);
             std::thread::scope(|scope| {
                 for _ in 0..4 {
-                    scope.spawn(|| start_anew(program.as_raw_fd(), talk));
+                    scope.spawn(|| {
+                        start.wait();
+                        start_anew(program.as_raw_fd(), talk)
+                    });
                 }
             });
         });
@@ -285,7 +292,7 @@ fn starting_anew_keeps_the_namespace_for_children() {
         start_anew(program.as_raw_fd(), talk)
     });
     check!(maker.hear_all()[0], maker.pid, "the maker's own number");
-    check!(ask(&maker, ORPHAN), [0], "the parent of the orphan of its first child, which is init");
+    check!(ask(&maker, FORK_INSIDE), [1], "its first child's number for itself");
 }
 
 fn a_spawned_program() {

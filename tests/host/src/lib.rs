@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The module's pure rules, compiled for the host and tested there, exhaustively.
+
+#![cfg(test)]
+// Each rule has its test; whether the module uses all of a file is for the module's build to say.
+#![allow(dead_code)]
+
+#[path = "../../../src/pid/number.rs"]
+mod number;
+#[path = "../../../src/signal/verdict.rs"]
+mod verdict;
+
+mod number_rules;
+mod verdict_rules;
