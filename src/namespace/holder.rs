@@ -160,3 +160,83 @@ pub(crate) fn take<T>(key: *const T) -> Holder {
     }
     Holder(entry)
 }
+
+/// In the kernel, with `make kunit`: the table against what it promises.
+#[cfg(pidns_kunit)]
+#[kernel::macros::kunit_tests(pidns_holder)]
+mod tests {
+    use super::*;
+    use crate::bindings::pid_namespace;
+
+    /// Holds of a namespace that is not in use, its count among them.
+    struct Held(KBox<pid_namespace>);
+
+    impl Held {
+        fn new() -> Result<Self> {
+            let mut ns = KBox::new(pid_namespace::default(), GFP_KERNEL)?;
+            // SAFETY: Ours alone. It starts high: these tests must not destroy it.
+            unsafe { bindings::refcount_set(counter(&mut ns), 1000) };
+            Ok(Self(ns))
+        }
+
+        fn holder(&mut self) -> Result<Holder> {
+            // SAFETY: `self` holds it.
+            unsafe { Holder::of(&mut *self.0) }
+        }
+
+        fn count(&mut self) -> i32 {
+            // SAFETY: As above.
+            unsafe { (*counter(&mut self.0)).refs.counter - 1000 }
+        }
+    }
+
+    fn counter(ns: &mut pid_namespace) -> *mut bindings::refcount_t {
+        &raw mut ns.ns.__bindgen_anon_1.__ns_ref
+    }
+
+    fn key(nr: usize) -> *const u8 {
+        ptr::without_provenance(0x1000 + nr * 64)
+    }
+
+    #[test]
+    fn a_reference_is_kept_until_it_is_taken() -> Result {
+        let mut ns = Held::new()?;
+        for nr in 0..1000 {
+            ns.holder()?.hold(key(nr));
+        }
+        assert_eq!(ns.count(), 1000);
+        for nr in (0..1000).rev().step_by(2) {
+            drop(take(key(nr)));
+            drop(take(key(nr)));
+        }
+        assert_eq!(ns.count(), 500);
+        for nr in 0..1000 {
+            drop(take(key(nr)));
+        }
+        assert_eq!(ns.count(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn another_leaves_the_first_where_it_is() -> Result {
+        let mut ns = Held::new()?;
+        ns.holder()?.hold(key(1));
+        another(key(1))?.hold(key(2));
+        another(key(3))?.hold(key(4));
+        assert_eq!(ns.count(), 2);
+        drop(take(key(4)));
+        drop(take(key(1)));
+        assert_eq!(ns.count(), 1);
+        drop(take(key(2)));
+        assert_eq!(ns.count(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn the_first_namespace_is_not_counted() -> Result {
+        // SAFETY: The first namespace is always there.
+        unsafe { Holder::of(&raw mut bindings::init_pid_ns)? }.hold(key(1));
+        assert!(take(key(1)).0.is_none());
+        Ok(())
+    }
+}

@@ -279,3 +279,67 @@ unsafe fn publish(map: &mut Pidmap, pid: *mut pid) -> Result {
     }
     Ok(())
 }
+
+/// In the kernel, with `make kunit`: pids without tasks.
+#[cfg(pidns_kunit)]
+#[kernel::macros::kunit_tests(pidns_alloc)]
+mod tests {
+    use super::*;
+    use kernel::error::from_err_ptr;
+
+    /// A pid of the first namespace.
+    struct Pid(*mut pid);
+
+    impl Pid {
+        fn new(chosen: &mut [pid_t]) -> Result<Self> {
+            let ns = &raw mut bindings::init_pid_ns;
+            // SAFETY: The first namespace is always there; the test may sleep.
+            from_err_ptr(unsafe { alloc_pid(ns, chosen.as_mut_ptr(), chosen.len()) }).map(Self)
+        }
+
+        fn nr(&self) -> i32 {
+            // SAFETY: `self` holds it.
+            unsafe { (*numbers(self.0)).nr }
+        }
+    }
+
+    impl Drop for Pid {
+        fn drop(&mut self) {
+            // SAFETY: No task was attached.
+            unsafe { free::free_pid(self.0) }
+        }
+    }
+
+    fn find(nr: i32) -> *mut pid {
+        // SAFETY: The pid is compared, not followed.
+        unsafe { bindings::find_pid_ns(nr, &raw mut bindings::init_pid_ns) }
+    }
+
+    #[test]
+    fn a_pid_is_found_by_its_number_until_it_is_freed() -> Result {
+        let pid = Pid::new(&mut [])?;
+        let nr = pid.nr();
+        assert!(core::ptr::eq(find(nr), pid.0));
+        drop(pid);
+        assert!(find(nr).is_null());
+        Ok(())
+    }
+
+    #[test]
+    fn a_chosen_number_is_had_once() -> Result {
+        let pid = Pid::new(&mut [])?;
+        let nr = pid.nr();
+        assert_eq!(Pid::new(&mut [nr]).err(), Some(EEXIST));
+        drop(pid);
+        assert_eq!(Pid::new(&mut [nr])?.nr(), nr);
+        Ok(())
+    }
+
+    #[test]
+    fn what_cannot_be_chosen() {
+        assert_eq!(Pid::new(&mut [0]).err(), Some(EINVAL));
+        assert_eq!(Pid::new(&mut [-1]).err(), Some(EINVAL));
+        assert_eq!(Pid::new(&mut [i32::MAX]).err(), Some(EINVAL));
+        assert_eq!(Pid::new(&mut [1000, 1000]).err(), Some(EINVAL));
+    }
+}

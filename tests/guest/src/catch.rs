@@ -51,11 +51,27 @@ pub fn next() -> Caught {
     let mut caught = [0i32; 5];
     // SAFETY: the buffer is live and its length is right.
     let got = retry(|| {
-        Errno::result(unsafe { libc::read(READ_END.load(Ordering::Relaxed), caught.as_mut_ptr().cast(), size_of_val(&caught)) })
+        Errno::result(unsafe {
+            libc::read(
+                READ_END.load(Ordering::Relaxed),
+                caught.as_mut_ptr().cast(),
+                size_of_val(&caught),
+            )
+        })
     });
-    check!(got, Ok(size_of::<Caught>() as isize), "read of a caught signal");
+    check!(
+        got,
+        Ok(size_of::<Caught>() as isize),
+        "read of a caught signal"
+    );
     let [signal, code, pid, uid, value] = caught;
-    Caught { signal, code, pid, uid, value }
+    Caught {
+        signal,
+        code,
+        pid,
+        uid,
+        value,
+    }
 }
 
 extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
@@ -63,8 +79,18 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, _context: *mut li
     unsafe {
         let errno = *libc::__errno_location();
         let value = (*info).si_value().sival_ptr as usize as i32;
-        let caught = [signal, (*info).si_code, (*info).si_pid(), (*info).si_uid() as i32, value];
-        libc::write(WRITE_END.load(Ordering::Relaxed), caught.as_ptr().cast(), size_of_val(&caught));
+        let caught = [
+            signal,
+            (*info).si_code,
+            (*info).si_pid(),
+            (*info).si_uid() as i32,
+            value,
+        ];
+        libc::write(
+            WRITE_END.load(Ordering::Relaxed),
+            caught.as_ptr().cast(),
+            size_of_val(&caught),
+        );
         *libc::__errno_location() = errno;
     }
 }

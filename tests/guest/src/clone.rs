@@ -20,8 +20,15 @@ impl Clone {
         let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
         args.flags = flags;
         // The child of our parent ends with the signal with which we end.
-        args.exit_signal = if flags & libc::CLONE_PARENT as u64 == 0 { libc::SIGCHLD as u64 } else { 0 };
-        Clone { args, set_tid: Vec::new() }
+        args.exit_signal = if flags & libc::CLONE_PARENT as u64 == 0 {
+            libc::SIGCHLD as u64
+        } else {
+            0
+        };
+        Clone {
+            args,
+            set_tid: Vec::new(),
+        }
     }
 
     /// Asks for these numbers, the innermost level first.
@@ -45,13 +52,18 @@ impl Clone {
         }
         // SAFETY: no test shares memory through this call, so it returns twice like `fork`; the
         // kernel checks every pointer, and those of the tests are live or wrong on purpose.
-        match Errno::result(unsafe { libc::syscall(libc::SYS_clone3, &self.args, size_of::<libc::clone_args>()) })? {
+        match Errno::result(unsafe {
+            libc::syscall(libc::SYS_clone3, &self.args, size_of::<libc::clone_args>())
+        })? {
             0 => {
                 drop(mine);
                 story(&theirs);
                 quit(0)
             }
-            pid => Ok(Child { pid: pid as i32, talk: mine }),
+            pid => Ok(Child {
+                pid: pid as i32,
+                talk: mine,
+            }),
         }
     }
 

@@ -11,7 +11,8 @@ use crate::harness::{scale, Test};
 use crate::privilege::{become_nobody, limit_pid_namespaces};
 use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, eventually, fork, new_ns, pid, sleep_for_ever, unshare, unshare_pid, wait_for_word, Child, End,
+    attempt_fork, eventually, fork, new_ns, pid, sleep_for_ever, unshare, unshare_pid,
+    wait_for_word, Child, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -50,8 +51,16 @@ fn fail(times: usize) {
 fn a_failed_first_child_leaves_room_for_the_next() {
     unshare_pid();
     fail(20);
-    check!(Clone::new(0).attempt_inside(), Ok(1), "the first fork that succeeds");
-    check!(attempt_fork(), Err(Errno::ENOMEM), "a fork when that one has ended");
+    check!(
+        Clone::new(0).attempt_inside(),
+        Ok(1),
+        "the first fork that succeeds"
+    );
+    check!(
+        attempt_fork(),
+        Err(Errno::ENOMEM),
+        "a fork when that one has ended"
+    );
 }
 
 fn a_failed_init_leaves_no_namespace() {
@@ -67,7 +76,9 @@ fn a_failed_init_leaves_no_namespace() {
             });
         }
     }
-    eventually("room for a namespace that lives", || Clone::new(NEWPID).attempt().ok());
+    eventually("room for a namespace that lives", || {
+        Clone::new(NEWPID).attempt().ok()
+    });
 }
 
 fn a_failed_fork_uses_up_its_number() {
@@ -88,10 +99,22 @@ fn a_failed_fork_leaves_no_number_taken() {
         let holders: Vec<Child> = (0..10).map(|_| fork(wait_for_word)).collect();
         let mut numbers: Vec<i32> = holders.iter().map(|h| h.pid).collect();
         numbers.sort_unstable();
-        check!(numbers, (300..310).collect::<Vec<i32>>(), "numbers that are left below 310");
-        check!(attempt_fork(), Err(Errno::EAGAIN), "a fork when all are taken");
+        check!(
+            numbers,
+            (300..310).collect::<Vec<i32>>(),
+            "numbers that are left below 310"
+        );
+        check!(
+            attempt_fork(),
+            Err(Errno::EAGAIN),
+            "a fork when all are taken"
+        );
         for (call, _) in failing(0) {
-            check!(call.attempt(), Err(Errno::EAGAIN), "a fork that would fail, when all are taken");
+            check!(
+                call.attempt(),
+                Err(Errno::EAGAIN),
+                "a fork that would fail, when all are taken"
+            );
         }
         talk.say(0);
     });
@@ -121,14 +144,20 @@ fn too_many_files() {
     let mut place = 0i32;
     let call = call.with(|a| a.pidfd = (&raw mut place) as u64);
     let start = |call: &Clone| call.clone().start(wait_for_word).map(|c| c.pid);
-    let (_, highest) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE).expect("RLIMIT_NOFILE");
+    let (_, highest) =
+        nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE).expect("RLIMIT_NOFILE");
     // The line to the child takes two descriptors before the call; there is no third.
-    let lowest_free = std::os::fd::AsRawFd::as_raw_fd(&std::fs::File::open("/proc/self/stat").expect("open"));
+    let lowest_free =
+        std::os::fd::AsRawFd::as_raw_fd(&std::fs::File::open("/proc/self/stat").expect("open"));
     setrlimit(Resource::RLIMIT_NOFILE, lowest_free as u64 + 2, highest).expect("RLIMIT_NOFILE");
     check!(start(&call), Err(Errno::EMFILE));
     check!(start(&call), Err(Errno::EMFILE));
     setrlimit(Resource::RLIMIT_NOFILE, highest, highest).expect("RLIMIT_NOFILE");
-    check!(Clone::new(0).attempt_inside(), Ok(1), "the first fork that succeeds");
+    check!(
+        Clone::new(0).attempt_inside(),
+        Ok(1),
+        "the first fork that succeeds"
+    );
 }
 
 fn too_many_processes_of_a_user() {
@@ -136,11 +165,19 @@ fn too_many_processes_of_a_user() {
     become_nobody();
     let (_, highest) = nix::sys::resource::getrlimit(Resource::RLIMIT_NPROC).expect("RLIMIT_NPROC");
     setrlimit(Resource::RLIMIT_NPROC, 1, highest).expect("RLIMIT_NPROC");
-    check!(attempt_fork(), Err(Errno::EAGAIN), "a first child beyond the limit");
+    check!(
+        attempt_fork(),
+        Err(Errno::EAGAIN),
+        "a first child beyond the limit"
+    );
     setrlimit(Resource::RLIMIT_NPROC, 2, highest).expect("RLIMIT_NPROC");
     let init = fork(|talk| {
         check!(pid(), 1);
-        check!(attempt_fork(), Err(Errno::EAGAIN), "a second child beyond the limit");
+        check!(
+            attempt_fork(),
+            Err(Errno::EAGAIN),
+            "a second child beyond the limit"
+        );
         setrlimit(Resource::RLIMIT_NPROC, 3, highest).expect("RLIMIT_NPROC");
         talk.say(attempt_fork().expect("fork"));
     });
@@ -184,11 +221,23 @@ fn too_many_processes_in_a_cgroup() {
 fn too_many_processes_in_a_cgroup_for_an_init() {
     in_a_cgroup_of(2, || {
         let holder = fork(wait_for_word);
-        check!(Clone::new(NEWPID).attempt(), Err(Errno::EAGAIN), "an init beyond the limit");
+        check!(
+            Clone::new(NEWPID).attempt(),
+            Err(Errno::EAGAIN),
+            "an init beyond the limit"
+        );
         check!(unshare(libc::CLONE_NEWPID), Ok(()));
-        check!(attempt_fork(), Err(Errno::EAGAIN), "a first child beyond the limit");
+        check!(
+            attempt_fork(),
+            Err(Errno::EAGAIN),
+            "a first child beyond the limit"
+        );
         holder.end();
-        check!(Clone::new(0).attempt_inside(), Ok(1), "the first child when there is room");
+        check!(
+            Clone::new(0).attempt_inside(),
+            Ok(1),
+            "the first child when there is room"
+        );
     });
 }
 
@@ -232,7 +281,11 @@ fn failing_forks_into_a_dying_namespace() {
                 let seen = failing(0).map(|(call, error)| (call.attempt(), error));
                 let refused = seen.iter().all(|(result, _)| *result == Err(Errno::ENOMEM));
                 for (result, error) in seen {
-                    check!(result == Err(Errno::ENOMEM) || result == Err(error), true, "a failing fork: {result:?}");
+                    check!(
+                        result == Err(Errno::ENOMEM) || result == Err(error),
+                        true,
+                        "a failing fork: {result:?}"
+                    );
                 }
                 refused.then_some(())
             });

@@ -67,7 +67,13 @@ pub fn run(groups: &[Group], wanted: &dyn Fn(&str, &str) -> bool) -> bool {
     nix::sys::prctl::set_child_subreaper(true).expect("PR_SET_CHILD_SUBREAPER");
     let mut chosen: Vec<(&str, Vec<&Test>)> = Vec::new();
     for group in groups {
-        let tests: Vec<&Test> = group.parts.iter().copied().flatten().filter(|t| wanted(group.name, t.name)).collect();
+        let tests: Vec<&Test> = group
+            .parts
+            .iter()
+            .copied()
+            .flatten()
+            .filter(|t| wanted(group.name, t.name))
+            .collect();
         if !tests.is_empty() {
             chosen.push((group.name, tests));
         }
@@ -75,7 +81,10 @@ pub fn run(groups: &[Group], wanted: &dyn Fn(&str, &str) -> bool) -> bool {
     println!("KTAP version 1\n1..{}", chosen.len());
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for (index, (name, tests)) in chosen.iter().enumerate() {
-        println!("    KTAP version 1\n    # Subtest: {name}\n    1..{}", tests.len());
+        println!(
+            "    KTAP version 1\n    # Subtest: {name}\n    1..{}",
+            tests.len()
+        );
         let (failed_before, passed_before) = (failed, passed);
         for (index, test) in tests.iter().enumerate() {
             let line = format!("{} {}", index + 1, test.name);
@@ -90,13 +99,23 @@ pub fn run(groups: &[Group], wanted: &dyn Fn(&str, &str) -> bool) -> bool {
                 }
                 Outcome::Failed(reasons) => {
                     failed += 1;
-                    reasons.iter().for_each(|r| println!("    # {}", r.replace('\n', " ")));
+                    reasons
+                        .iter()
+                        .for_each(|r| println!("    # {}", r.replace('\n', " ")));
                     println!("    not ok {line}");
                 }
             }
         }
-        let verdict = if failed == failed_before { "ok" } else { "not ok" };
-        let skip = if failed == failed_before && passed == passed_before { " # SKIP every test" } else { "" };
+        let verdict = if failed == failed_before {
+            "ok"
+        } else {
+            "not ok"
+        };
+        let skip = if failed == failed_before && passed == passed_before {
+            " # SKIP every test"
+        } else {
+            ""
+        };
         println!("{verdict} {} {name}{skip}", index + 1);
     }
     println!("# {passed} passed, {failed} failed, {skipped} skipped");
@@ -105,7 +124,8 @@ pub fn run(groups: &[Group], wanted: &dyn Fn(&str, &str) -> bool) -> bool {
 
 /// Runs one test in a session of its own and leaves no process of it behind.
 fn run_one(test: &Test) -> Outcome {
-    let (read_end, write_end) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).expect("pipe");
+    let (read_end, write_end) =
+        nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).expect("pipe");
     // SAFETY: this process has one thread.
     let child = match unsafe { libc::fork() } {
         -1 => return Outcome::Failed(vec![format!("fork of the test: {}", Errno::last())]),
@@ -118,7 +138,11 @@ fn run_one(test: &Test) -> Outcome {
     let mut report = std::fs::File::from(read_end);
     let mut bytes = Vec::new();
     let in_time = wait_for_end(&pidfd, &mut report, &mut bytes, limit);
-    let status = if in_time { waitpid(nix::unistd::Pid::from_raw(child), None) } else { Err(Errno::ETIME) };
+    let status = if in_time {
+        waitpid(nix::unistd::Pid::from_raw(child), None)
+    } else {
+        Err(Errno::ETIME)
+    };
     let left = kill_the_rest();
     read_all(&mut report, &mut bytes);
 
@@ -158,10 +182,17 @@ fn be_the_test(test: &Test, write_end: OwnedFd) -> ! {
 }
 
 /// Waits for the end of the test, reading reports meanwhile; false if time ran out.
-fn wait_for_end(pidfd: &OwnedFd, report: &mut std::fs::File, bytes: &mut Vec<u8>, limit: Duration) -> bool {
+fn wait_for_end(
+    pidfd: &OwnedFd,
+    report: &mut std::fs::File,
+    bytes: &mut Vec<u8>,
+    limit: Duration,
+) -> bool {
     let start = Instant::now();
     loop {
-        let Some(rest) = limit.checked_sub(start.elapsed()) else { return false };
+        let Some(rest) = limit.checked_sub(start.elapsed()) else {
+            return false;
+        };
         let mut polls = [pidfd.as_raw_fd(), report.as_raw_fd()].map(|fd| libc::pollfd {
             fd,
             events: libc::POLLIN,

@@ -7,7 +7,10 @@ use nix::errno::Errno;
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{kernel, scale, Test};
 use crate::proc_fs::Proc;
-use crate::process::{attempt_fork, eventually, fork, new_ns, sleep_for_ever, unshare, unshare_pid, wait_for_word, Child, End};
+use crate::process::{
+    attempt_fork, eventually, fork, new_ns, sleep_for_ever, unshare, unshare_pid, wait_for_word,
+    Child, End,
+};
 
 pub const TESTS: &[Test] = tests![300;
     a_second_load_is_refused,
@@ -43,12 +46,18 @@ fn start() {
 fn load() -> nix::Result<()> {
     let file = std::fs::File::open(MODULE).expect("open of the module");
     // SAFETY: the string is live.
-    Errno::result(unsafe { libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), c"".as_ptr(), 0) }).map(drop)
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), c"".as_ptr(), 0)
+    })
+    .map(drop)
 }
 
 fn unload() -> nix::Result<()> {
     // SAFETY: the string is live.
-    Errno::result(unsafe { libc::syscall(libc::SYS_delete_module, c"pidns".as_ptr(), libc::O_NONBLOCK) }).map(drop)
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_delete_module, c"pidns".as_ptr(), libc::O_NONBLOCK)
+    })
+    .map(drop)
 }
 
 /// Unloads the module as soon as the last namespace has gone.
@@ -71,18 +80,38 @@ fn load_now() {
 fn a_second_load_is_refused() {
     start();
     check!(load(), Err(Errno::EEXIST));
-    check!(Clone::new(NEWPID).attempt_inside(), Ok(1), "a namespace afterwards");
+    check!(
+        Clone::new(NEWPID).attempt_inside(),
+        Ok(1),
+        "a namespace afterwards"
+    );
 }
 
 fn without_the_module_there_are_no_namespaces() {
     start();
     for _ in 0..3 {
         unload_soon();
-        check!(unshare(libc::CLONE_NEWPID), Err(Errno::EINVAL), "unshare without the module");
-        check!(Clone::new(NEWPID).attempt(), Err(Errno::EINVAL), "clone3 without the module");
-        check!(unload(), Err(Errno::ENOENT), "unload of a module that is not there");
+        check!(
+            unshare(libc::CLONE_NEWPID),
+            Err(Errno::EINVAL),
+            "unshare without the module"
+        );
+        check!(
+            Clone::new(NEWPID).attempt(),
+            Err(Errno::EINVAL),
+            "clone3 without the module"
+        );
+        check!(
+            unload(),
+            Err(Errno::ENOENT),
+            "unload of a module that is not there"
+        );
         load_now();
-        check!(Clone::new(NEWPID).attempt_inside(), Ok(1), "clone3 with the module");
+        check!(
+            Clone::new(NEWPID).attempt_inside(),
+            Ok(1),
+            "clone3 with the module"
+        );
     }
 }
 
@@ -90,7 +119,11 @@ fn without_the_module_there_are_no_namespaces() {
 #[track_caller]
 fn check_held(let_go: impl FnOnce()) {
     for _ in 0..3 {
-        check!(unload(), Err(Errno::EAGAIN), "unload while something is held");
+        check!(
+            unload(),
+            Err(Errno::EAGAIN),
+            "unload while something is held"
+        );
     }
     let_go();
     unload_soon();
@@ -162,19 +195,30 @@ fn processes_live_through_an_unload() {
         load_now();
         before.iter().for_each(ask);
     }
-    for child in before {
-        drop(child.talk);
-        check!(crate::process::wait_for(child.pid), End::Exit(0));
+    // Those that were started later hold the lines of the earlier ones as well.
+    let numbers: Vec<i32> = before.iter().map(|c| c.pid).collect();
+    drop(before);
+    for number in numbers {
+        check!(crate::process::wait_for(number), End::Exit(0));
     }
 }
 
 fn no_function_stays_hooked() {
     start();
     let hooked = || {
-        let trace = Proc::try_mount(c"tracefs").unwrap_or_else(|_| crate::report::skip("no tracefs"));
-        trace.read("enabled_functions").expect("enabled_functions").lines().count()
+        let trace =
+            Proc::try_mount(c"tracefs").unwrap_or_else(|_| crate::report::skip("no tracefs"));
+        trace
+            .read("enabled_functions")
+            .expect("enabled_functions")
+            .lines()
+            .count()
     };
-    check!(hooked() > 0, true, "functions are hooked while the module is loaded");
+    check!(
+        hooked() > 0,
+        true,
+        "functions are hooked while the module is loaded"
+    );
     unload_soon();
     check!(hooked(), 0, "functions that stay hooked");
     load_now();
@@ -200,7 +244,11 @@ fn loads_and_unloads_under_a_storm_of_forks() {
         load_now();
     }
     storm.into_iter().for_each(Child::end);
-    check!(Clone::new(NEWPID).attempt_inside(), Ok(1), "a namespace afterwards");
+    check!(
+        Clone::new(NEWPID).attempt_inside(),
+        Ok(1),
+        "a namespace afterwards"
+    );
 }
 
 fn loads_and_unloads_with_namespaces() {
@@ -254,7 +302,10 @@ fn kill_zero(child: &Child) -> bool {
 fn reap(children: &[Child]) {
     use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
     for child in children.iter().filter(|c| kill_zero(c)) {
-        match waitpid(nix::unistd::Pid::from_raw(child.pid), Some(WaitPidFlag::WNOHANG)) {
+        match waitpid(
+            nix::unistd::Pid::from_raw(child.pid),
+            Some(WaitPidFlag::WNOHANG),
+        ) {
             Ok(WaitStatus::StillAlive | WaitStatus::Exited(_, 0)) => {}
             other => panic!("expected a worker to exit with 0, saw {other:?}"),
         }
@@ -271,8 +322,11 @@ fn namespaces_leave_no_memory_behind() {
     make(300);
     // Where the kernel counts objects: a few of the machine's own. Else kilobytes: a tenth of what
     // the smallest object of ten thousand namespaces would take.
-    let (count, noise): (fn() -> u64, u64) =
-        if std::path::Path::new("/proc/slabinfo").exists() { (objects, 50) } else { (kilobytes, 1000) };
+    let (count, noise): (fn() -> u64, u64) = if std::path::Path::new("/proc/slabinfo").exists() {
+        (objects, 50)
+    } else {
+        (kilobytes, 1000)
+    };
     let before = eventually("the memory of the first namespaces is free", || {
         let before = count();
         std::thread::sleep(std::time::Duration::from_millis(500));
@@ -285,16 +339,23 @@ fn namespaces_leave_no_memory_behind() {
         std::thread::sleep(std::time::Duration::from_millis(100));
         after <= before + noise
     });
-    check!(free, true, "memory before and after: {before} and {after}, noise {noise}");
+    check!(
+        free,
+        true,
+        "memory before and after: {before} and {after}, noise {noise}"
+    );
 }
 
 /// Objects in the slab caches for numbers and namespaces.
 fn objects() -> u64 {
     let read = || std::fs::read_to_string("/proc/slabinfo").expect("/proc/slabinfo");
     let lines = |text: &str| -> Vec<(String, u64)> {
-        let fields = text.lines().map(|l| l.split_whitespace().collect::<Vec<&str>>());
+        let fields = text
+            .lines()
+            .map(|l| l.split_whitespace().collect::<Vec<&str>>());
         let ours = fields.filter(|f| f.len() > 1 && f[0].starts_with("pid"));
-        ours.filter_map(|f| Some((f[0].to_string(), f[1].parse().ok()?))).collect()
+        ours.filter_map(|f| Some((f[0].to_string(), f[1].parse().ok()?)))
+            .collect()
     };
     for (cache, _) in lines(&read()) {
         // This also empties KASAN's quarantine; a cache without the file is counted as it is.
@@ -306,6 +367,12 @@ fn objects() -> u64 {
 /// Memory that slab caches hold and cannot give back.
 fn kilobytes() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").expect("/proc/meminfo");
-    let line = text.lines().find_map(|l| l.strip_prefix("SUnreclaim:")).expect("SUnreclaim");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    let line = text
+        .lines()
+        .find_map(|l| l.strip_prefix("SUnreclaim:"))
+        .expect("SUnreclaim");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
 }

@@ -5,8 +5,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    recvmsg, sendmsg, setsockopt, socketpair, sockopt::PassCred, AddressFamily, ControlMessage, ControlMessageOwned,
-    MsgFlags, SockFlag, SockType, UnixCredentials,
+    recvmsg, sendmsg, setsockopt, socketpair, sockopt::PassCred, AddressFamily, ControlMessage,
+    ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixCredentials,
 };
 
 use crate::talk::retry;
@@ -20,8 +20,13 @@ pub struct Mail {
 
 impl Mail {
     pub fn new() -> Mail {
-        let (sender, receiver) =
-            socketpair(AddressFamily::Unix, SockType::Datagram, None, SockFlag::empty()).expect("socketpair");
+        let (sender, receiver) = socketpair(
+            AddressFamily::Unix,
+            SockType::Datagram,
+            None,
+            SockFlag::empty(),
+        )
+        .expect("socketpair");
         setsockopt(&receiver, PassCred, &true).expect("SO_PASSCRED");
         Mail { sender, receiver }
     }
@@ -29,15 +34,34 @@ impl Mail {
     /// Sends a letter; the kernel signs it.
     #[track_caller]
     pub fn send(&self) {
-        let sent = retry(|| sendmsg::<()>(self.sender.as_raw_fd(), &[IoSlice::new(b"x")], &[], MsgFlags::empty(), None));
+        let sent = retry(|| {
+            sendmsg::<()>(
+                self.sender.as_raw_fd(),
+                &[IoSlice::new(b"x")],
+                &[],
+                MsgFlags::empty(),
+                None,
+            )
+        });
         check!(sent, Ok(1), "a letter");
     }
 
     /// Sends a letter signed as `pid`, a number in the sender's namespace.
     pub fn send_as(&self, pid: i32) -> Result<(), Errno> {
-        let signature = UnixCredentials::from(libc::ucred { pid, uid: 0, gid: 0 });
+        let signature = UnixCredentials::from(libc::ucred {
+            pid,
+            uid: 0,
+            gid: 0,
+        });
         let control = [ControlMessage::ScmCredentials(&signature)];
-        sendmsg::<()>(self.sender.as_raw_fd(), &[IoSlice::new(b"x")], &control, MsgFlags::empty(), None).map(drop)
+        sendmsg::<()>(
+            self.sender.as_raw_fd(),
+            &[IoSlice::new(b"x")],
+            &control,
+            MsgFlags::empty(),
+            None,
+        )
+        .map(drop)
     }
 
     /// Receives a letter and returns the number of its sender.
@@ -46,7 +70,12 @@ impl Mail {
         let mut text = [0u8; 1];
         let mut space = nix::cmsg_space!(UnixCredentials);
         let mut parts = [IoSliceMut::new(&mut text)];
-        let letter = recvmsg::<()>(self.receiver.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::empty());
+        let letter = recvmsg::<()>(
+            self.receiver.as_raw_fd(),
+            &mut parts,
+            Some(&mut space),
+            MsgFlags::empty(),
+        );
         for part in letter.expect("recvmsg").cmsgs().expect("control messages") {
             if let ControlMessageOwned::ScmCredentials(signature) = part {
                 return signature.pid();

@@ -20,10 +20,8 @@ mod chain;
 mod create;
 mod exec;
 mod forkfail;
-mod identity;
 mod load;
 mod nesting;
-mod orphans;
 mod proc;
 mod reaper;
 mod reboot;
@@ -34,24 +32,58 @@ mod view;
 use harness::Group;
 
 const GROUPS: &[Group] = &[
-    Group { name: "view", parts: &[view::TESTS] },
-    Group { name: "chain", parts: &[chain::TESTS, identity::TESTS] },
-    Group { name: "create", parts: &[create::TESTS] },
-    Group { name: "nesting", parts: &[nesting::TESTS] },
-    Group { name: "reaper", parts: &[reaper::TESTS, orphans::TESTS] },
+    Group {
+        name: "view",
+        parts: &[view::numbers::TESTS, view::strangers::TESTS, view::credentials::TESTS],
+    },
+    Group {
+        name: "chain",
+        parts: &[chain::sequence::TESTS, chain::set_tid::TESTS, chain::pidfd::TESTS],
+    },
+    Group {
+        name: "create",
+        parts: &[create::maker::TESTS, create::limits::TESTS],
+    },
+    Group {
+        name: "nesting",
+        parts: &[nesting::TESTS],
+    },
+    Group {
+        name: "reaper",
+        parts: &[reaper::fall::TESTS, reaper::outsiders::TESTS, reaper::threads::TESTS, reaper::orphans::TESTS],
+    },
     Group {
         name: "signals",
-        parts: &[signals::inside::TESTS, signals::outside::TESTS, signals::info::TESTS, signals::kernel::TESTS],
+        parts: &[signals::inside::TESTS, signals::outside::TESTS, signals::crowds::TESTS, signals::ancestors::TESTS, signals::info::TESTS, signals::kernel::TESTS],
     },
-    Group { name: "proc", parts: &[proc::TESTS] },
-    Group { name: "reboot", parts: &[reboot::TESTS] },
-    Group { name: "forkfail", parts: &[forkfail::TESTS] },
-    Group { name: "exec", parts: &[exec::TESTS] },
-    Group { name: "storm", parts: &[storm::TESTS] },
-    Group { name: "load", parts: &[load::TESTS] },
+    Group {
+        name: "proc",
+        parts: &[proc::members::TESTS, proc::foreign::TESTS],
+    },
+    Group {
+        name: "reboot",
+        parts: &[reboot::TESTS],
+    },
+    Group {
+        name: "forkfail",
+        parts: &[forkfail::TESTS],
+    },
+    Group {
+        name: "exec",
+        parts: &[exec::anew::TESTS, exec::threads::TESTS],
+    },
+    Group {
+        name: "storm",
+        parts: &[storm::TESTS],
+    },
+    Group {
+        name: "load",
+        parts: &[load::TESTS],
+    },
 ];
 
-const USAGE: &str = "usage: pidns-test [--list] [--kernel native|supply|supply-debug] [GROUP[/TEST]]...";
+const USAGE: &str =
+    "usage: pidns-test [--list] [--kernel native|supply|supply-debug] [GROUP[/TEST]]...";
 
 fn main() {
     let mut list = false;
@@ -59,12 +91,16 @@ fn main() {
     let mut names: Vec<String> = Vec::new();
     let mut arguments = std::env::args().skip(1).peekable();
     if arguments.next_if_eq("--reborn").is_some() {
-        exec::be_reborn(arguments);
+        exec::program::be_reborn(arguments);
     }
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--list" => list = true,
-            "--kernel" => kernel = arguments.next().unwrap_or_else(|| refuse("--kernel needs a name")),
+            "--kernel" => {
+                kernel = arguments
+                    .next()
+                    .unwrap_or_else(|| refuse("--kernel needs a name"))
+            }
             "--help" => {
                 println!("{USAGE}");
                 return;
@@ -75,7 +111,9 @@ fn main() {
     }
     for name in &names {
         if !all_tests().any(|(group, test)| name == group || *name == format!("{group}/{test}")) {
-            refuse(&format!("no group or test is called {name}; --list shows them all"));
+            refuse(&format!(
+                "no group or test is called {name}; --list shows them all"
+            ));
         }
     }
     if list {
@@ -84,7 +122,10 @@ fn main() {
     }
     harness::set_kernel(kernel);
     let wanted = |group: &str, test: &str| {
-        names.is_empty() || names.iter().any(|n| n == group || *n == format!("{group}/{test}"))
+        names.is_empty()
+            || names
+                .iter()
+                .any(|n| n == group || *n == format!("{group}/{test}"))
     };
     if !harness::run(GROUPS, &wanted) {
         std::process::exit(1);
@@ -92,7 +133,9 @@ fn main() {
 }
 
 fn all_tests() -> impl Iterator<Item = (&'static str, &'static str)> {
-    GROUPS.iter().flat_map(|g| g.parts.iter().copied().flatten().map(|t| (g.name, t.name)))
+    GROUPS
+        .iter()
+        .flat_map(|g| g.parts.iter().copied().flatten().map(|t| (g.name, t.name)))
 }
 
 fn refuse(reason: &str) -> ! {

@@ -47,7 +47,11 @@ fn tower_to(deepest: i32, level: i32, at: &dyn Fn(i32, &Talk)) {
 fn thirty_two_levels_and_no_more() {
     tower(1, &|level, _| {
         let more = Clone::new(NEWPID).attempt();
-        check!(more.is_ok(), level < DEEPEST, "a namespace below level {level}: {more:?}");
+        check!(
+            more.is_ok(),
+            level < DEEPEST,
+            "a namespace below level {level}: {more:?}"
+        );
         if level == DEEPEST {
             check!(more, Err(Errno::ENOSPC), "a thirty-third level");
             check!(attempt_fork(), Ok(2), "a plain fork at the bottom");
@@ -59,14 +63,23 @@ fn unshare_at_the_bottom_is_refused() {
     tower(1, &|level, _| {
         if level == DEEPEST {
             check!(unshare(libc::CLONE_NEWPID), Err(Errno::ENOSPC));
-            check!(unshare(libc::CLONE_NEWPID | libc::CLONE_NEWUTS), Err(Errno::ENOSPC));
+            check!(
+                unshare(libc::CLONE_NEWPID | libc::CLONE_NEWUTS),
+                Err(Errno::ENOSPC)
+            );
             check!(attempt_fork(), Ok(2));
         }
     });
 }
 
 fn everybody_is_one_and_has_no_parent() {
-    tower(1, &|level, _| check!((pid(), ppid()), (1, 0), "init and its parent at level {level}"));
+    tower(1, &|level, _| {
+        check!(
+            (pid(), ppid()),
+            (1, 0),
+            "init and its parent at level {level}"
+        )
+    });
 }
 
 fn the_bottoms_number_at_every_level() {
@@ -76,21 +89,45 @@ fn the_bottoms_number_at_every_level() {
             (0..DEEPEST).for_each(|_| mail.send());
         } else {
             // Level L gave 2 to the init of L+1, 3 to that of L+2, and so on.
-            check!(mail.receive(), DEEPEST - level + 1, "the bottom's number at level {level}");
+            check!(
+                mail.receive(),
+                DEEPEST - level + 1,
+                "the bottom's number at level {level}"
+            );
         }
     });
-    check!(kill(mail.receive(), 0), Ok(()), "kill of the bottom by its number at level 0");
+    check!(
+        kill(mail.receive(), 0),
+        Ok(()),
+        "kill of the bottom by its number at level 0"
+    );
 }
 
 fn each_level_sees_those_below() {
     tower(1, &|level, _| {
         let proc = Proc::mount();
         let below = DEEPEST - level;
-        check!(proc.pids(), (1..=below + 1).collect::<Vec<i32>>(), "processes in /proc at level {level}");
-        check!(kill(below + 1, 0), Ok(()), "kill of the bottom at level {level}");
-        check!(kill(below + 2, 0), Err(Errno::ESRCH), "kill of nobody at level {level}");
+        check!(
+            proc.pids(),
+            (1..=below + 1).collect::<Vec<i32>>(),
+            "processes in /proc at level {level}"
+        );
+        check!(
+            kill(below + 1, 0),
+            Ok(()),
+            "kill of the bottom at level {level}"
+        );
+        check!(
+            kill(below + 2, 0),
+            Err(Errno::ESRCH),
+            "kill of nobody at level {level}"
+        );
         let parent = if below == 0 { 0 } else { below };
-        check!(proc.stat(&(below + 1).to_string()).ppid, parent, "the bottom's parent at level {level}");
+        check!(
+            proc.stat(&(below + 1).to_string()).ppid,
+            parent,
+            "the bottom's parent at level {level}"
+        );
     });
 }
 
@@ -110,7 +147,11 @@ fn numbers_on_demand_at_every_level() {
             check!(member.hear(), FIRST + DEEPEST);
             std::mem::forget(member);
         }
-        check!(mail.receive(), FIRST + level, "the member's number at level {level}");
+        check!(
+            mail.receive(),
+            FIRST + level,
+            "the member's number at level {level}"
+        );
     });
 }
 
@@ -161,7 +202,11 @@ fn the_tower_falls_from_the_middle() {
             drop(below_theirs);
             middle.end();
             below.hear_the_end();
-            check!(Clone::new(NEWPID).attempt_inside(), Ok(1), "a new namespace above the fallen part");
+            check!(
+                Clone::new(NEWPID).attempt_inside(),
+                Ok(1),
+                "a new namespace above the fallen part"
+            );
             let _ = talk;
         });
         talk.say(0);
@@ -179,12 +224,20 @@ fn a_grandparent_kills_the_bottom() {
         tower(2, &|_, _| ());
         let bottom = DEEPEST;
         check!(kill(bottom, libc::SIGTERM), Ok(()), "SIGTERM to the bottom");
-        check!(Proc::mount().pids().len() as i32, DEEPEST, "processes after SIGTERM");
+        check!(
+            Proc::mount().pids().len() as i32,
+            DEEPEST,
+            "processes after SIGTERM"
+        );
         check!(kill(bottom, libc::SIGKILL), Ok(()), "SIGKILL to the bottom");
         crate::process::eventually("the bottom is a zombie", || {
             (Proc::mount().stat(&bottom.to_string()).state == 'Z').then_some(())
         });
-        check!(kill(bottom - 1, 0), Ok(()), "the level above the bottom lives");
+        check!(
+            kill(bottom - 1, 0),
+            Ok(()),
+            "the level above the bottom lives"
+        );
         talk.say(0);
     });
     check!(first.hear(), 0);

@@ -16,8 +16,18 @@ pub const NOBODY: u32 = 65534;
 /// Becomes a user without any privilege.
 #[track_caller]
 pub fn become_nobody() {
-    setresgid(Gid::from_raw(NOBODY), Gid::from_raw(NOBODY), Gid::from_raw(NOBODY)).expect("setresgid");
-    setresuid(Uid::from_raw(NOBODY), Uid::from_raw(NOBODY), Uid::from_raw(NOBODY)).expect("setresuid");
+    setresgid(
+        Gid::from_raw(NOBODY),
+        Gid::from_raw(NOBODY),
+        Gid::from_raw(NOBODY),
+    )
+    .expect("setresgid");
+    setresuid(
+        Uid::from_raw(NOBODY),
+        Uid::from_raw(NOBODY),
+        Uid::from_raw(NOBODY),
+    )
+    .expect("setresuid");
 }
 
 /// Gives up every capability but these.
@@ -38,21 +48,34 @@ fn set_capabilities(mask: u64) {
     let (low, high) = (mask as u32, (mask >> 32) as u32);
     let data = [low, low, 0, high, high, 0];
     // SAFETY: header and data have the layout that this version of the call wants.
-    let set = Errno::result(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) });
+    let set =
+        Errno::result(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) });
     check!(set, Ok(0), "capset");
 }
 
 /// Moves the caller into a user namespace that allows `most` pid namespaces at a time.
 #[track_caller]
 pub fn limit_pid_namespaces(proc: &Proc, most: u32) {
-    check!(unshare(libc::CLONE_NEWUSER), Ok(()), "unshare(CLONE_NEWUSER)");
-    check!(proc.write("sys/user/max_pid_namespaces", &most.to_string()), Ok(()), "max_pid_namespaces");
+    check!(
+        unshare(libc::CLONE_NEWUSER),
+        Ok(()),
+        "unshare(CLONE_NEWUSER)"
+    );
+    check!(
+        proc.write("sys/user/max_pid_namespaces", &most.to_string()),
+        Ok(()),
+        "max_pid_namespaces"
+    );
 }
 
 /// Makes the caller's user and group known as 0 in its own user namespace.
 #[track_caller]
 pub fn become_mapped_root(proc: &Proc) {
-    for (file, text) in [("uid_map", "0 0 1"), ("setgroups", "deny"), ("gid_map", "0 0 1")] {
+    for (file, text) in [
+        ("uid_map", "0 0 1"),
+        ("setgroups", "deny"),
+        ("gid_map", "0 0 1"),
+    ] {
         check!(proc.write(&format!("self/{file}"), text), Ok(()), "{file}");
     }
 }

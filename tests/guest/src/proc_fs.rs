@@ -38,7 +38,14 @@ impl Proc {
             let context = Errno::result(libc::syscall(libc::SYS_fsopen, file_system.as_ptr(), 0))?;
             let context = OwnedFd::from_raw_fd(context as i32);
             let fd = context.as_raw_fd();
-            Errno::result(libc::syscall(libc::SYS_fsconfig, fd, FSCONFIG_CMD_CREATE, 0usize, 0usize, 0))?;
+            Errno::result(libc::syscall(
+                libc::SYS_fsconfig,
+                fd,
+                FSCONFIG_CMD_CREATE,
+                0usize,
+                0usize,
+                0,
+            ))?;
             let root = Errno::result(libc::syscall(libc::SYS_fsmount, fd, 0, 0))?;
             Ok(Proc(OwnedFd::from_raw_fd(root as i32)))
         }
@@ -71,7 +78,9 @@ impl Proc {
     }
 
     pub fn write(&self, path: &str, text: &str) -> nix::Result<()> {
-        self.open(path, OFlag::O_WRONLY)?.write_all(text.as_bytes()).map_err(errno)
+        self.open(path, OFlag::O_WRONLY)?
+            .write_all(text.as_bytes())
+            .map_err(errno)
     }
 
     pub fn link(&self, path: &str) -> nix::Result<String> {
@@ -90,7 +99,12 @@ impl Proc {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
         let dir = nix::dir::Dir::openat(&self.0, path, flags, Mode::empty());
         let names = dir.expect("open of a directory in /proc").into_iter();
-        let names = names.map(|e| e.expect("readdir").file_name().to_string_lossy().into_owned());
+        let names = names.map(|e| {
+            e.expect("readdir")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        });
         let mut numbers: Vec<i32> = names.filter_map(|n| n.parse().ok()).collect();
         numbers.sort_unstable();
         numbers
@@ -99,9 +113,13 @@ impl Proc {
     /// The first fields of `PATH/stat`, where PATH is a process or one of its threads.
     #[track_caller]
     pub fn stat(&self, path: &str) -> Stat {
-        let line = self.read(&format!("{path}/stat")).unwrap_or_else(|e| panic!("{path}/stat: {e}"));
+        let line = self
+            .read(&format!("{path}/stat"))
+            .unwrap_or_else(|e| panic!("{path}/stat: {e}"));
         let (pid, rest) = line.split_once(" (").expect("a name in stat");
-        let fields: Vec<&str> = rest[rest.rfind(") ").expect("a name in stat") + 2..].split(' ').collect();
+        let fields: Vec<&str> = rest[rest.rfind(") ").expect("a name in stat") + 2..]
+            .split(' ')
+            .collect();
         let number = |text: &str| text.parse().expect("a number in stat");
         Stat {
             pid: number(pid),
@@ -115,9 +133,16 @@ impl Proc {
     /// One field of `PATH/status`.
     #[track_caller]
     pub fn status(&self, path: &str, field: &str) -> String {
-        let text = self.read(&format!("{path}/status")).unwrap_or_else(|e| panic!("{path}/status: {e}"));
-        let value = text.lines().find_map(|l| l.strip_prefix(field)?.strip_prefix(':'));
-        value.unwrap_or_else(|| panic!("no {field} in {path}/status")).trim().to_string()
+        let text = self
+            .read(&format!("{path}/status"))
+            .unwrap_or_else(|e| panic!("{path}/status: {e}"));
+        let value = text
+            .lines()
+            .find_map(|l| l.strip_prefix(field)?.strip_prefix(':'));
+        value
+            .unwrap_or_else(|| panic!("no {field} in {path}/status"))
+            .trim()
+            .to_string()
     }
 }
 

@@ -31,7 +31,12 @@ impl Child {
 
     #[track_caller]
     pub fn kill(&self, signal: i32) {
-        check!(kill(self.pid, signal), Ok(()), "kill({}, {signal})", self.pid);
+        check!(
+            kill(self.pid, signal),
+            Ok(()),
+            "kill({}, {signal})",
+            self.pid
+        );
     }
 
     #[track_caller]
@@ -72,13 +77,17 @@ impl Child {
 /// A child in the caller's namespace for children: the story of the child is `story`.
 #[track_caller]
 pub fn fork(story: impl FnOnce(&Talk)) -> Child {
-    Clone::new(0).start(story).unwrap_or_else(|e| panic!("fork: {e}"))
+    Clone::new(0)
+        .start(story)
+        .unwrap_or_else(|e| panic!("fork: {e}"))
 }
 
 /// The init of a new pid namespace.
 #[track_caller]
 pub fn new_ns(story: impl FnOnce(&Talk)) -> Child {
-    Clone::new(NEWPID).start(story).unwrap_or_else(|e| panic!("clone3(CLONE_NEWPID): {e}"))
+    Clone::new(NEWPID)
+        .start(story)
+        .unwrap_or_else(|e| panic!("clone3(CLONE_NEWPID): {e}"))
 }
 
 /// A child's story: answer every word with itself until the other side is gone.
@@ -191,7 +200,11 @@ pub fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
 /// Waits until the process behind a pidfd has ended.
 #[track_caller]
 pub fn wait_pidfd(pidfd: &OwnedFd) {
-    let mut poll = libc::pollfd { fd: pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let mut poll = libc::pollfd {
+        fd: pidfd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
     // SAFETY: the pointer is to one live pollfd.
     let ready = retry(|| Errno::result(unsafe { libc::poll(&mut poll, 1, -1) }));
     check!(ready, Ok(1), "poll of a pidfd");

@@ -39,7 +39,10 @@ const MAGIC2: u32 = 672_274_793;
 
 fn reboot_with(magic1: u32, magic2: u32, command: u32) -> nix::Result<()> {
     // SAFETY: the string is live; the callers are in a namespace of their own.
-    Errno::result(unsafe { libc::syscall(libc::SYS_reboot, magic1, magic2, command, c"word".as_ptr()) }).map(drop)
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_reboot, magic1, magic2, command, c"word".as_ptr())
+    })
+    .map(drop)
 }
 
 fn reboot(command: u32) -> nix::Result<()> {
@@ -106,7 +109,11 @@ fn everything_inside_ends() {
 fn an_inner_namespace_alone() {
     let outer = new_ns(|talk| {
         let inner = new_ns(|_| check!(reboot(POWER_OFF), Ok(()), "reboot by the inner init"));
-        check!(inner.wait(), End::Killed(libc::SIGINT), "the end of the inner init");
+        check!(
+            inner.wait(),
+            End::Killed(libc::SIGINT),
+            "the end of the inner init"
+        );
         echo(talk);
     });
     outer.check_alive();
@@ -122,8 +129,16 @@ fn init_with_threads() {
 
 fn bad_magic_numbers() {
     let init = new_ns(|talk| {
-        check!(reboot_with(1, MAGIC2, RESTART), Err(Errno::EINVAL), "a bad first number");
-        check!(reboot_with(MAGIC1, 1, RESTART), Err(Errno::EINVAL), "a bad second number");
+        check!(
+            reboot_with(1, MAGIC2, RESTART),
+            Err(Errno::EINVAL),
+            "a bad first number"
+        );
+        check!(
+            reboot_with(MAGIC1, 1, RESTART),
+            Err(Errno::EINVAL),
+            "a bad second number"
+        );
         talk.say(0);
     });
     init.hear();
@@ -145,7 +160,11 @@ fn without_the_capability() {
     let init = new_ns(|talk| {
         let member = fork(|_| {
             drop_capability(CAP_SYS_BOOT);
-            check!(reboot(RESTART), Err(Errno::EPERM), "reboot by root without the capability");
+            check!(
+                reboot(RESTART),
+                Err(Errno::EPERM),
+                "reboot by root without the capability"
+            );
             become_nobody();
             check!(reboot(CAD_ON), Err(Errno::EPERM), "reboot by nobody");
         });
@@ -158,7 +177,11 @@ fn without_the_capability() {
 fn by_the_owner_of_a_user_namespace() {
     become_nobody();
     let init = Clone::new(NEWPID | libc::CLONE_NEWUSER as u64).start(|_| {
-        check!(reboot(RESTART), Ok(()), "reboot by an unprivileged user in namespaces of its own");
+        check!(
+            reboot(RESTART),
+            Ok(()),
+            "reboot by an unprivileged user in namespaces of its own"
+        );
     });
     check!(init.expect("clone3").wait(), End::Killed(libc::SIGHUP));
 }
@@ -166,7 +189,11 @@ fn by_the_owner_of_a_user_namespace() {
 fn not_by_a_stranger_to_the_user_namespace() {
     let init = new_ns(|talk| {
         let member = Clone::new(libc::CLONE_NEWUSER as u64).start(|_| {
-            check!(reboot(RESTART), Err(Errno::EPERM), "reboot by root of an inner user namespace");
+            check!(
+                reboot(RESTART),
+                Err(Errno::EPERM),
+                "reboot by root of an inner user namespace"
+            );
         });
         check!(member.expect("clone3").wait(), End::Exit(0));
         echo(talk);

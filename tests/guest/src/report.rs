@@ -44,9 +44,14 @@ macro_rules! check {
 /// Makes every panic of this process and its children a message to the harness.
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
-        let place = info.location().map_or_else(String::new, |l| format!("{}:{}: ", l.file(), l.line()));
+        let place = info
+            .location()
+            .map_or_else(String::new, |l| format!("{}:{}: ", l.file(), l.line()));
         let words = info.payload_as_str().unwrap_or("panic");
-        send('F', &format!("{place}{words} (in process {})", std::process::id()));
+        send(
+            'F',
+            &format!("{place}{words} (in process {})", std::process::id()),
+        );
         crate::process::quit(FAILED);
     }));
 }

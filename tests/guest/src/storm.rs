@@ -5,8 +5,8 @@ use nix::errno::Errno;
 use crate::harness::{scale, Test};
 use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, echo, fork, kill, new_ns, pid, pidfd_open, quit, sleep_for_ever, unshare_pid, wait_for_word, Child,
-    End,
+    attempt_fork, echo, fork, kill, new_ns, pid, pidfd_open, quit, sleep_for_ever, unshare_pid,
+    wait_for_word, Child, End,
 };
 use crate::talk::Talk;
 use crate::way::WAYS;
@@ -42,7 +42,11 @@ fn forks_on_every_processor() {
         in_parallel(|_| {
             for _ in 0..scale(300, 80) {
                 let child = fork(|talk| talk.say(pid()));
-                check!(child.hear(), child.pid, "a child's number for itself and for its parent");
+                check!(
+                    child.hear(),
+                    child.pid,
+                    "a child's number for itself and for its parent"
+                );
                 check!(child.wait(), End::Exit(0));
             }
         });
@@ -56,8 +60,13 @@ fn threads_on_every_processor() {
     let init = new_ns(|talk| {
         in_parallel(|_| {
             for _ in 0..scale(50, 15) {
-                let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(crate::process::tid)).collect();
-                let mut numbers: Vec<i32> = threads.into_iter().map(|t| t.join().expect("join")).collect();
+                let threads: Vec<_> = (0..4)
+                    .map(|_| std::thread::spawn(crate::process::tid))
+                    .collect();
+                let mut numbers: Vec<i32> = threads
+                    .into_iter()
+                    .map(|t| t.join().expect("join"))
+                    .collect();
                 numbers.sort_unstable();
                 numbers.dedup();
                 check!(numbers.len(), 4, "different numbers of four threads");
@@ -91,7 +100,11 @@ fn namespaces_in_namespaces() {
             }
             check!(pid(), 1);
         });
-        check!(init.wait(), End::Exit(0), "the end of an init with {levels} levels");
+        check!(
+            init.wait(),
+            End::Exit(0),
+            "the end of an init with {levels} levels"
+        );
     }
     in_parallel(|worker| {
         for _ in 0..scale(15, 4) {
@@ -133,7 +146,13 @@ fn signals_at_init_from_inside_and_outside() {
                 fork(|_| {
                     for _ in 0..scale(100, 30) {
                         for way in WAYS {
-                            for signal in [libc::SIGKILL, libc::SIGSTOP, libc::SIGTERM, libc::SIGABRT, 40] {
+                            for signal in [
+                                libc::SIGKILL,
+                                libc::SIGSTOP,
+                                libc::SIGTERM,
+                                libc::SIGABRT,
+                                40,
+                            ] {
                                 check!(way.send(1, signal), Ok(()));
                             }
                         }
@@ -154,7 +173,11 @@ fn signals_at_init_from_inside_and_outside() {
         init.check_alive();
     }
     drop(init.talk);
-    check!(crate::process::wait_for(init.pid), End::Exit(8), "init's own end after all attacks");
+    check!(
+        crate::process::wait_for(init.pid),
+        End::Exit(8),
+        "init's own end after all attacks"
+    );
 }
 
 fn signals_at_members_that_come_and_go() {
@@ -169,12 +192,15 @@ fn signals_at_members_that_come_and_go() {
         });
         for _ in 0..scale(100, 30) {
             let member = fork(|_| sleep_for_ever());
-            while nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(member.pid), Some(nix::sys::wait::WaitPidFlag::WNOHANG))
-                == Ok(nix::sys::wait::WaitStatus::StillAlive)
+            while nix::sys::wait::waitpid(
+                nix::unistd::Pid::from_raw(member.pid),
+                Some(nix::sys::wait::WaitPidFlag::WNOHANG),
+            ) == Ok(nix::sys::wait::WaitStatus::StillAlive)
             {
                 shooter.hear();
             }
         }
+        shooter.end();
         talk.say(0);
     });
     init.hear();
@@ -196,7 +222,11 @@ fn numbers_that_are_scarce() {
                         Err(e) => check!(e, Errno::EAGAIN, "a fork when numbers are scarce"),
                     }
                 }
-                check!(held.iter().all(|c| (300..330).contains(&c.pid)), true, "numbers between 300 and 330");
+                check!(
+                    held.iter().all(|c| (300..330).contains(&c.pid)),
+                    true,
+                    "numbers between 300 and 330"
+                );
                 held.into_iter().for_each(Child::end);
             }
         });
@@ -247,14 +277,23 @@ fn proc_while_processes_come_and_go() {
         for _ in 0..scale(60, 20) {
             churn.iter().for_each(|c| (0..3).for_each(|_| c.say(0)));
             let seen = proc.pids();
-            check!(seen.starts_with(&[1, stable.pid]), true, "init and a stable member in {seen:?}");
+            check!(
+                seen.starts_with(&[1, stable.pid]),
+                true,
+                "init and a stable member in {seen:?}"
+            );
             for number in seen {
                 match proc.read(&format!("{number}/stat")) {
                     Ok(line) => check!(line.starts_with(&format!("{number} (")), true, "{line}"),
-                    Err(e) => check!(matches!(e, Errno::ENOENT | Errno::ESRCH), true, "stat of {number}: {e}"),
+                    Err(e) => check!(
+                        matches!(e, Errno::ENOENT | Errno::ESRCH),
+                        true,
+                        "stat of {number}: {e}"
+                    ),
                 }
             }
         }
+        churn.into_iter().for_each(Child::end);
         talk.say(0);
     });
     init.hear();
@@ -266,11 +305,24 @@ fn zombies_of_parents_outside() {
             let maker = fork(|_| {
                 unshare_pid();
                 let init = fork(|_| sleep_for_ever());
-                let members: Vec<Child> =
-                    (0..6).map(|n| fork(|_| if n % 2 == 0 { quit(n) } else { sleep_for_ever() })).collect();
+                let members: Vec<Child> = (0..6)
+                    .map(|n| {
+                        fork(|_| {
+                            if n % 2 == 0 {
+                                quit(n)
+                            } else {
+                                sleep_for_ever()
+                            }
+                        })
+                    })
+                    .collect();
                 init.kill(libc::SIGKILL);
                 for _ in 0..members.len() {
-                    check!(crate::process::wait_any().0 == init.pid, false, "init ends before a member");
+                    check!(
+                        crate::process::wait_any().0 == init.pid,
+                        false,
+                        "init ends before a member"
+                    );
                 }
                 check!(init.wait(), End::Killed(libc::SIGKILL));
             });

@@ -5,7 +5,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    recvmsg, sendmsg, socketpair, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType,
+    recvmsg, sendmsg, socketpair, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags,
+    SockFlag, SockType,
 };
 
 /// The most numbers in one message.
@@ -17,7 +18,13 @@ pub struct Talk(OwnedFd);
 impl Talk {
     /// Makes a line and returns both ends.
     pub fn pair() -> (Talk, Talk) {
-        let (a, b) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::empty()).expect("socketpair");
+        let (a, b) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::empty(),
+        )
+        .expect("socketpair");
         (Talk(a), Talk(b))
     }
 
@@ -39,20 +46,33 @@ impl Talk {
     #[track_caller]
     pub fn say_all(&self, numbers: &[i32]) {
         let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_ne_bytes()).collect();
-        let sent = retry(|| sendmsg::<()>(self.fd(), &[IoSlice::new(&bytes)], &[], MsgFlags::MSG_NOSIGNAL, None));
+        let sent = retry(|| {
+            sendmsg::<()>(
+                self.fd(),
+                &[IoSlice::new(&bytes)],
+                &[],
+                MsgFlags::MSG_NOSIGNAL,
+                None,
+            )
+        });
         check!(sent, Ok(bytes.len()), "a message to the other side");
     }
 
     #[track_caller]
     pub fn hear(&self) -> i32 {
         let numbers = self.hear_all();
-        check!(numbers.len(), 1, "count of numbers in the message {numbers:?}");
+        check!(
+            numbers.len(),
+            1,
+            "count of numbers in the message {numbers:?}"
+        );
         numbers[0]
     }
 
     #[track_caller]
     pub fn hear_all(&self) -> Vec<i32> {
-        self.hear_or_end().unwrap_or_else(|| panic!("the other side is gone"))
+        self.hear_or_end()
+            .unwrap_or_else(|| panic!("the other side is gone"))
     }
 
     /// Waits for a message, or for the last holder of the other end to be gone (`None`).
@@ -65,7 +85,11 @@ impl Talk {
             Err(e) => panic!("recv: {e}"),
         };
         let chunks = bytes[..got].chunks_exact(4);
-        Some(chunks.map(|c| i32::from_ne_bytes([c[0], c[1], c[2], c[3]])).collect())
+        Some(
+            chunks
+                .map(|c| i32::from_ne_bytes([c[0], c[1], c[2], c[3]]))
+                .collect(),
+        )
     }
 
     /// Waits until every holder of the other end is gone.
@@ -79,7 +103,14 @@ impl Talk {
     pub fn give(&self, fd: RawFd) {
         let fds = [fd];
         let rights = [ControlMessage::ScmRights(&fds)];
-        sendmsg::<()>(self.fd(), &[IoSlice::new(b"fd")], &rights, MsgFlags::MSG_NOSIGNAL, None).expect("SCM_RIGHTS");
+        sendmsg::<()>(
+            self.fd(),
+            &[IoSlice::new(b"fd")],
+            &rights,
+            MsgFlags::MSG_NOSIGNAL,
+            None,
+        )
+        .expect("SCM_RIGHTS");
     }
 
     /// Takes the descriptor that the other side gives.
@@ -88,7 +119,8 @@ impl Talk {
         let mut text = [0u8; 2];
         let mut space = nix::cmsg_space!(RawFd);
         let mut parts = [IoSliceMut::new(&mut text)];
-        let message = recvmsg::<()>(self.fd(), &mut parts, Some(&mut space), MsgFlags::empty()).expect("recvmsg");
+        let message = recvmsg::<()>(self.fd(), &mut parts, Some(&mut space), MsgFlags::empty())
+            .expect("recvmsg");
         for part in message.cmsgs().expect("control messages") {
             if let ControlMessageOwned::ScmRights(fds) = part {
                 // SAFETY: the kernel has just made this descriptor for us.

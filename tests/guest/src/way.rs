@@ -58,19 +58,39 @@ impl Way {
                 Way::Tgkill => libc::syscall(libc::SYS_tgkill, pid, pid, signal),
                 Way::Tkill => libc::syscall(libc::SYS_tkill, pid, signal),
                 Way::Sigqueue => return sigqueue(pid, signal, libc::SI_QUEUE),
-                Way::TgSigqueue => libc::syscall(libc::SYS_rt_tgsigqueueinfo, pid, pid, signal, &info),
+                Way::TgSigqueue => {
+                    libc::syscall(libc::SYS_rt_tgsigqueueinfo, pid, pid, signal, &info)
+                }
                 Way::Pidfd => {
                     let fd = pidfd_open(pid)?;
-                    libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, 0usize, 0)
+                    libc::syscall(
+                        libc::SYS_pidfd_send_signal,
+                        fd.as_raw_fd(),
+                        signal,
+                        0usize,
+                        0,
+                    )
                 }
                 Way::PidfdInfo => {
                     let fd = pidfd_open(pid)?;
-                    libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, &info, 0)
+                    libc::syscall(
+                        libc::SYS_pidfd_send_signal,
+                        fd.as_raw_fd(),
+                        signal,
+                        &info,
+                        0,
+                    )
                 }
                 Way::PidfdThread => {
                     const PIDFD_SIGNAL_THREAD: i32 = 1;
                     let fd = pidfd_open(pid)?;
-                    libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, 0usize, PIDFD_SIGNAL_THREAD)
+                    libc::syscall(
+                        libc::SYS_pidfd_send_signal,
+                        fd.as_raw_fd(),
+                        signal,
+                        0usize,
+                        PIDFD_SIGNAL_THREAD,
+                    )
                 }
             }
         };
@@ -95,9 +115,21 @@ impl Way {
 /// `rt_sigqueueinfo` with a code of the caller's choice.
 pub fn sigqueue(pid: i32, signal: i32, code: i32) -> nix::Result<()> {
     // SAFETY: the pointer is to a live siginfo, laid out and sized as the kernel's.
-    Errno::result(unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &info(signal, code)) }).map(drop)
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &info(signal, code))
+    })
+    .map(drop)
 }
 
 fn info(signal: i32, code: i32) -> Info {
-    Info { signo: signal, errno: 0, code, pad: 0, pid: FORGED_PID, uid: 0, value: VALUE as u64, rest: [0; 12] }
+    Info {
+        signo: signal,
+        errno: 0,
+        code,
+        pad: 0,
+        pid: FORGED_PID,
+        uid: 0,
+        value: VALUE as u64,
+        rest: [0; 12],
+    }
 }

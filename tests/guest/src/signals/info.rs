@@ -46,22 +46,38 @@ fn a_forged_number_from_outside_becomes_zero() {
     });
     init.hear();
     check!(Way::Sigqueue.send(init.pid, libc::SIGUSR1), Ok(()));
-    check!(init.hear_all(), [libc::SIGUSR1, libc::SI_QUEUE, 0], "signal, si_code and si_pid");
+    check!(
+        init.hear_all(),
+        [libc::SIGUSR1, libc::SI_QUEUE, 0],
+        "signal, si_code and si_pid"
+    );
 }
 
 fn codes_of_the_kernel_cannot_be_forged() {
     let init = new_ns(|talk| {
         let member = fork(|_| {
             for code in [libc::SI_USER, libc::SI_KERNEL, libc::SI_TKILL] {
-                check!(sigqueue(1, libc::SIGTERM, code), Err(Errno::EPERM), "SIGTERM to init with si_code {code}");
-                check!(sigqueue(1, libc::SIGKILL, code), Err(Errno::EPERM), "SIGKILL to init with si_code {code}");
+                check!(
+                    sigqueue(1, libc::SIGTERM, code),
+                    Err(Errno::EPERM),
+                    "SIGTERM to init with si_code {code}"
+                );
+                check!(
+                    sigqueue(1, libc::SIGKILL, code),
+                    Err(Errno::EPERM),
+                    "SIGKILL to init with si_code {code}"
+                );
             }
         });
         check!(member.wait(), End::Exit(0));
         talk.hear();
     });
     for code in [libc::SI_USER, libc::SI_KERNEL, libc::SI_TKILL] {
-        check!(sigqueue(init.pid, libc::SIGTERM, code), Err(Errno::EPERM), "from outside with si_code {code}");
+        check!(
+            sigqueue(init.pid, libc::SIGTERM, code),
+            Err(Errno::EPERM),
+            "from outside with si_code {code}"
+        );
     }
     init.say(0);
     check!(init.wait(), End::Exit(0));
@@ -91,7 +107,11 @@ fn a_user_without_a_mapping() {
     init.hear();
     for way in crate::way::WAYS {
         check!(way.send(init.pid, libc::SIGTERM), Ok(()));
-        check!(init.hear_all(), [0, NOBODY as i32], "si_pid and si_uid by {way:?}");
+        check!(
+            init.hear_all(),
+            [0, NOBODY as i32],
+            "si_pid and si_uid by {way:?}"
+        );
     }
 }
 
@@ -105,8 +125,17 @@ fn read_signalfd(signal: Signal, ready: impl FnOnce()) -> [i32; 4] {
         ready();
         let mut info: libc::signalfd_siginfo = std::mem::zeroed();
         let length = size_of_val(&info);
-        check!(libc::read(fd, (&raw mut info).cast(), length), length as isize, "read of a signalfd");
-        [info.ssi_signo as i32, info.ssi_code, info.ssi_pid as i32, info.ssi_uid as i32]
+        check!(
+            libc::read(fd, (&raw mut info).cast(), length),
+            length as isize,
+            "read of a signalfd"
+        );
+        [
+            info.ssi_signo as i32,
+            info.ssi_code,
+            info.ssi_pid as i32,
+            info.ssi_uid as i32,
+        ]
     }
 }
 
@@ -135,7 +164,10 @@ fn sigwaitinfo_from_outside() {
         // SAFETY: set and siginfo are live.
         let seen = unsafe {
             let mut info: libc::siginfo_t = std::mem::zeroed();
-            libc::sigwaitinfo(nix::sys::signal::SigSet::from(Signal::SIGTERM).as_ref(), &mut info);
+            libc::sigwaitinfo(
+                nix::sys::signal::SigSet::from(Signal::SIGTERM).as_ref(),
+                &mut info,
+            );
             [info.si_signo, info.si_code, info.si_pid()]
         };
         talk.say_all(&seen);
@@ -173,7 +205,11 @@ fn the_end_of_an_inner_init() {
         let caught = catch::next();
         talk.say_all(&[caught.signal, caught.code, caught.pid, inner.pid]);
     });
-    check!(outer.hear_all(), [libc::SIGCHLD, libc::CLD_EXITED, 2, 2], "SIGCHLD of an inner init");
+    check!(
+        outer.hear_all(),
+        [libc::SIGCHLD, libc::CLD_EXITED, 2, 2],
+        "SIGCHLD of an inner init"
+    );
 }
 
 fn a_stop_of_init_told_to_the_outside() {
@@ -182,10 +218,18 @@ fn a_stop_of_init_told_to_the_outside() {
     init.check_alive();
     init.kill(libc::SIGSTOP);
     let caught = catch::next();
-    check!((caught.code, caught.pid), (libc::CLD_STOPPED, init.pid), "SIGCHLD of a stop");
+    check!(
+        (caught.code, caught.pid),
+        (libc::CLD_STOPPED, init.pid),
+        "SIGCHLD of a stop"
+    );
     init.kill(libc::SIGCONT);
     let caught = catch::next();
-    check!((caught.code, caught.pid), (libc::CLD_CONTINUED, init.pid), "SIGCHLD of a continuation");
+    check!(
+        (caught.code, caught.pid),
+        (libc::CLD_CONTINUED, init.pid),
+        "SIGCHLD of a continuation"
+    );
     init.check_alive();
 }
 

@@ -8,7 +8,8 @@ use crate::catch;
 use crate::harness::Test;
 use crate::privilege::become_nobody;
 use crate::process::{
-    echo, fork, kill, new_ns, pid, pidfd_open, sleep_for_ever, unshare_pid, wait_any, wait_for_word, Child, End,
+    echo, fork, kill, new_ns, pid, pidfd_open, sleep_for_ever, unshare_pid, wait_any,
+    wait_for_word, Child, End,
 };
 use crate::way::{Way, FORGED_PID, VALUE, WAYS};
 
@@ -26,14 +27,7 @@ pub const TESTS: &[Test] = tests![
     a_signal_caught_after_it_was_blocked,
     members_are_ordinary,
     a_member_stops_and_continues,
-    kill_all_by_a_member_spares_init,
-    kill_all_by_init_spares_itself,
-    kill_all_alone_finds_nobody,
-    kill_of_the_own_group,
-    kill_of_a_group_spares_init,
-    a_pidfd_signals_a_group,
     a_member_without_privilege,
-    signal_zero_and_bad_signals,
 ];
 
 /// Lets a child of the caller attack its process 1 in every way with each signal.
@@ -41,7 +35,11 @@ fn attack(signals: &[i32]) {
     let attacker = fork(|_| {
         for way in WAYS {
             for signal in signals {
-                check!(way.send(1, *signal), Ok(()), "signal {signal} to init by {way:?}");
+                check!(
+                    way.send(1, *signal),
+                    Ok(()),
+                    "signal {signal} to init by {way:?}"
+                );
             }
         }
     });
@@ -68,7 +66,11 @@ fn init_survives_itself() {
     let init = new_ns(|talk| {
         for way in WAYS {
             for signal in DEADLY.iter().chain(&[libc::SIGKILL, libc::SIGSTOP]) {
-                check!(way.send(1, *signal), Ok(()), "signal {signal} to myself by {way:?}");
+                check!(
+                    way.send(1, *signal),
+                    Ok(()),
+                    "signal {signal} to myself by {way:?}"
+                );
             }
         }
         // Before this the group is that of the outside, which would die.
@@ -124,7 +126,11 @@ fn init_catches_what_it_asked_for() {
                 let caught = catch::next();
                 check!(caught.signal, signal, "signal by {way:?}");
                 check!(caught.code, way.code(), "si_code by {way:?}");
-                let number = if way.carries_info() { FORGED_PID } else { sender.pid };
+                let number = if way.carries_info() {
+                    FORGED_PID
+                } else {
+                    sender.pid
+                };
                 check!(caught.pid, number, "si_pid by {way:?}");
                 if way.carries_info() {
                     check!(caught.value, VALUE, "si_value by {way:?}");
@@ -151,9 +157,17 @@ fn a_blocked_signal_waits_and_then_does_nothing() {
         for signal in [Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGTSTP] {
             catch::block(signal);
             attack(&[signal as i32]);
-            check!(catch::is_pending(signal), true, "{signal} is pending while blocked");
+            check!(
+                catch::is_pending(signal),
+                true,
+                "{signal} is pending while blocked"
+            );
             catch::unblock(signal);
-            check!(catch::is_pending(signal), false, "{signal} is pending when unblocked");
+            check!(
+                catch::is_pending(signal),
+                false,
+                "{signal} is pending when unblocked"
+            );
         }
         echo(talk);
     });
@@ -164,7 +178,11 @@ fn a_blocked_signal_can_be_waited_for() {
     let init = new_ns(|talk| {
         catch::block(Signal::SIGTERM);
         let sender = fork(|_| check!(kill(1, libc::SIGTERM), Ok(())));
-        check!(nix::sys::signal::SigSet::from(Signal::SIGTERM).wait(), Ok(Signal::SIGTERM), "sigwait by init");
+        check!(
+            nix::sys::signal::SigSet::from(Signal::SIGTERM).wait(),
+            Ok(Signal::SIGTERM),
+            "sigwait by init"
+        );
         check!(sender.wait(), End::Exit(0));
         echo(talk);
     });
@@ -181,7 +199,11 @@ fn a_signal_caught_after_it_was_blocked() {
         let caught = catch::next();
         talk.say_all(&[caught.signal, caught.pid, sender.pid]);
     });
-    check!(init.hear_all(), [libc::SIGTERM, 2, 2], "the signal, si_pid and the sender's number");
+    check!(
+        init.hear_all(),
+        [libc::SIGTERM, 2, 2],
+        "the signal, si_pid and the sender's number"
+    );
 }
 
 fn members_are_ordinary() {
@@ -191,7 +213,11 @@ fn members_are_ordinary() {
                 let member = fork(|_| sleep_for_ever());
                 let sender = fork(|_| check!(way.send(member.pid, signal), Ok(())));
                 check!(sender.wait(), End::Exit(0));
-                check!(member.wait(), End::Killed(signal), "the end of a member by {way:?}");
+                check!(
+                    member.wait(),
+                    End::Killed(signal),
+                    "the end of a member by {way:?}"
+                );
             }
         }
         talk.say(0);
@@ -206,118 +232,18 @@ fn a_member_stops_and_continues() {
         let number = nix::unistd::Pid::from_raw(member.pid);
         member.kill(libc::SIGSTOP);
         let stopped = WaitStatus::Stopped(number, Signal::SIGSTOP);
-        check!(crate::process::wait_event(member.pid, WaitPidFlag::WUNTRACED), stopped);
+        check!(
+            crate::process::wait_event(member.pid, WaitPidFlag::WUNTRACED),
+            stopped
+        );
         member.kill(libc::SIGCONT);
-        check!(crate::process::wait_event(member.pid, WaitPidFlag::WCONTINUED), WaitStatus::Continued(number));
+        check!(
+            crate::process::wait_event(member.pid, WaitPidFlag::WCONTINUED),
+            WaitStatus::Continued(number)
+        );
         talk.say(0);
     });
     init.hear();
-}
-
-/// Members that only wait, in number.
-fn waiting_members(count: usize) -> Vec<Child> {
-    (0..count).map(|_| fork(|_| sleep_for_ever())).collect()
-}
-
-#[track_caller]
-fn check_all_killed(members: &[Child], signal: i32) {
-    for member in members {
-        check!(member.wait(), End::Killed(signal), "the end of member {}", member.pid);
-    }
-}
-
-fn kill_all_by_a_member_spares_init() {
-    let bystander = fork(echo);
-    let init = new_ns(|talk| {
-        let members = waiting_members(4);
-        let killer = fork(|talk| {
-            check!(kill(-1, libc::SIGKILL), Ok(()), "kill(-1) by a member");
-            talk.say(0);
-            talk.hear();
-        });
-        killer.hear();
-        check_all_killed(&members, libc::SIGKILL);
-        killer.say(0);
-        check!(killer.wait(), End::Exit(0), "the end of the killer");
-        echo(talk);
-    });
-    init.check_alive();
-    bystander.check_alive();
-}
-
-fn kill_all_by_init_spares_itself() {
-    let bystander = fork(echo);
-    let init = new_ns(|talk| {
-        let members = waiting_members(4);
-        let inner = new_ns(|_| sleep_for_ever());
-        check!(kill(-1, libc::SIGKILL), Ok(()), "kill(-1) by init");
-        check_all_killed(&members, libc::SIGKILL);
-        check!(inner.wait(), End::Killed(libc::SIGKILL), "the end of an inner init");
-        echo(talk);
-    });
-    init.check_alive();
-    bystander.check_alive();
-}
-
-fn kill_all_alone_finds_nobody() {
-    let init = new_ns(|talk| {
-        check!(kill(-1, libc::SIGTERM), Err(Errno::ESRCH), "kill(-1) by init alone");
-        let member = fork(|talk| talk.say(i32::from(kill(-1, libc::SIGTERM) == Err(Errno::ESRCH))));
-        check!(member.hear(), 1, "ESRCH for kill(-1) by the only member");
-        talk.say(0);
-    });
-    init.hear();
-}
-
-fn kill_of_the_own_group() {
-    let bystander = fork(echo);
-    let init = new_ns(|talk| {
-        nix::unistd::setsid().expect("setsid");
-        let member = fork(|_| {
-            check!(kill(0, libc::SIGTERM), Ok(()));
-            sleep_for_ever();
-        });
-        check!(member.wait(), End::Killed(libc::SIGTERM), "the end of one that kills its group");
-        echo(talk);
-    });
-    init.check_alive();
-    bystander.check_alive();
-}
-
-fn kill_of_a_group_spares_init() {
-    let init = new_ns(|talk| {
-        nix::unistd::setsid().expect("setsid");
-        let members = waiting_members(3);
-        check!(kill(-1000, libc::SIGTERM), Err(Errno::ESRCH), "kill of a group that is none");
-        let other_group = fork(|talk| {
-            nix::unistd::setsid().expect("setsid");
-            talk.hear();
-            // Group 1 is init's and its members'.
-            check!(nix::sys::signal::killpg(nix::unistd::Pid::from_raw(1), Signal::SIGTERM), Ok(()));
-        });
-        other_group.say(0);
-        check!(other_group.wait(), End::Exit(0), "the end of the killer");
-        check_all_killed(&members, libc::SIGTERM);
-        echo(talk);
-    });
-    init.check_alive();
-}
-
-fn a_pidfd_signals_a_group() {
-    const PIDFD_SIGNAL_PROCESS_GROUP: i32 = 4;
-    use std::os::fd::AsRawFd;
-    let init = new_ns(|talk| {
-        nix::unistd::setsid().expect("setsid");
-        let members = waiting_members(3);
-        let fd = pidfd_open(1).expect("pidfd_open");
-        let flag = PIDFD_SIGNAL_PROCESS_GROUP;
-        // SAFETY: the null siginfo is allowed.
-        let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), libc::SIGTERM, 0usize, flag) };
-        check!(sent, 0, "pidfd_send_signal to a group");
-        check_all_killed(&members, libc::SIGTERM);
-        echo(talk);
-    });
-    init.check_alive();
 }
 
 fn a_member_without_privilege() {
@@ -326,28 +252,21 @@ fn a_member_without_privilege() {
         let member = fork(|_| {
             become_nobody();
             for way in WAYS {
-                check!(way.send(1, libc::SIGTERM), Err(Errno::EPERM), "SIGTERM to init by nobody by {way:?}");
+                check!(
+                    way.send(1, libc::SIGTERM),
+                    Err(Errno::EPERM),
+                    "SIGTERM to init by nobody by {way:?}"
+                );
             }
-            check!(kill(-1, libc::SIGTERM), Err(Errno::ESRCH), "kill(-1) by nobody");
+            check!(
+                kill(-1, libc::SIGTERM),
+                Err(Errno::ESRCH),
+                "kill(-1) by nobody"
+            );
         });
         let (number, end) = wait_any();
         check!((number, end), (member.pid, End::Exit(0)));
         echo(talk);
     });
     init.check_alive();
-}
-
-fn signal_zero_and_bad_signals() {
-    let init = new_ns(|talk| {
-        let member = fork(wait_for_word);
-        check!(kill(1, 0), Ok(()));
-        check!(kill(member.pid, 0), Ok(()));
-        check!(kill(member.pid + 1, 0), Err(Errno::ESRCH));
-        check!(kill(1, 65), Err(Errno::EINVAL));
-        check!(kill(i32::MIN, 0), Err(Errno::ESRCH));
-        check!(Way::Tkill.send(0, 0), Err(Errno::EINVAL));
-        check!(Way::Tgkill.send(-1, 0), Err(Errno::EINVAL));
-        talk.say(pid());
-    });
-    check!(init.hear(), 1);
 }

@@ -35,7 +35,10 @@ fn let_the_alarm_go_off() {
         unsafe {
             let mut timer: libc::itimerval = std::mem::zeroed();
             timer.it_value.tv_usec = 1000;
-            check!(libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()), 0);
+            check!(
+                libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()),
+                0
+            );
             while timer.it_value.tv_sec != 0 || timer.it_value.tv_usec != 0 {
                 check!(libc::getitimer(libc::ITIMER_REAL, &mut timer), 0);
             }
@@ -58,7 +61,11 @@ fn an_alarm_with_a_handler() {
         let caught = catch::next();
         talk.say_all(&[caught.signal, caught.code, caught.pid]);
     });
-    check!(init.hear_all(), [libc::SIGALRM, libc::SI_KERNEL, 0], "signal, si_code and si_pid");
+    check!(
+        init.hear_all(),
+        [libc::SIGALRM, libc::SI_KERNEL, 0],
+        "signal, si_code and si_pid"
+    );
 }
 
 /// Lets a timer send `signal` to this process, twice, and waits until it has.
@@ -69,7 +76,10 @@ fn let_a_timer_send(signal: i32) {
         event.sigev_notify = libc::SIGEV_SIGNAL;
         event.sigev_signo = signal;
         let mut id = std::mem::zeroed();
-        check!(libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut id), 0);
+        check!(
+            libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut id),
+            0
+        );
         for _ in 0..2 {
             let mut timer: libc::itimerspec = std::mem::zeroed();
             timer.it_value.tv_nsec = 1_000_000;
@@ -83,7 +93,13 @@ fn let_a_timer_send(signal: i32) {
 
 fn a_timer_with_the_default_action() {
     let init = new_ns(|talk| {
-        for signal in [libc::SIGALRM, libc::SIGTERM, libc::SIGKILL, libc::SIGSTOP, 34] {
+        for signal in [
+            libc::SIGALRM,
+            libc::SIGTERM,
+            libc::SIGKILL,
+            libc::SIGSTOP,
+            34,
+        ] {
             let_a_timer_send(signal);
         }
         echo(talk);
@@ -104,7 +120,11 @@ fn a_timer_with_a_handler() {
 fn an_alarm_kills_a_member() {
     let init = new_ns(|talk| {
         let member = fork(|_| let_the_alarm_go_off());
-        check!(member.wait(), End::Killed(libc::SIGALRM), "the end of a member");
+        check!(
+            member.wait(),
+            End::Killed(libc::SIGALRM),
+            "the end of a member"
+        );
         echo(talk);
     });
     init.check_alive();
@@ -178,7 +198,11 @@ fn a_fault_ends_the_whole_namespace() {
 fn a_fault_of_a_member_ends_it_alone() {
     let init = new_ns(|talk| {
         let member = fork(|_| touch_null());
-        check!(member.wait(), End::Killed(libc::SIGSEGV), "the end of a member");
+        check!(
+            member.wait(),
+            End::Killed(libc::SIGSEGV),
+            "the end of a member"
+        );
         echo(talk);
     });
     init.check_alive();
@@ -192,11 +216,19 @@ fn a_broken_pipe() {
             drop(read_end);
             nix::unistd::write(&write_end, b"x").map(drop)
         };
-        check!(write_to_nobody(), Err(Errno::EPIPE), "init's write to a pipe without a reader");
+        check!(
+            write_to_nobody(),
+            Err(Errno::EPIPE),
+            "init's write to a pipe without a reader"
+        );
         let member = fork(|_| {
             let _ = write_to_nobody();
         });
-        check!(member.wait(), End::Killed(libc::SIGPIPE), "the end of a member");
+        check!(
+            member.wait(),
+            End::Killed(libc::SIGPIPE),
+            "the end of a member"
+        );
         echo(talk);
     });
     init.check_alive();
@@ -205,13 +237,22 @@ fn a_broken_pipe() {
 fn a_file_too_large() {
     use nix::sys::resource::{setrlimit, Resource};
     let init = new_ns(|talk| {
-        let file = nix::sys::memfd::memfd_create(c"large", nix::sys::memfd::MFdFlags::empty()).expect("memfd");
+        let file = nix::sys::memfd::memfd_create(c"large", nix::sys::memfd::MFdFlags::empty())
+            .expect("memfd");
         setrlimit(Resource::RLIMIT_FSIZE, 10, 10).expect("RLIMIT_FSIZE");
-        check!(nix::unistd::ftruncate(&file, 11), Err(Errno::EFBIG), "init's file beyond its limit");
+        check!(
+            nix::unistd::ftruncate(&file, 11),
+            Err(Errno::EFBIG),
+            "init's file beyond its limit"
+        );
         let member = fork(|_| {
             let _ = nix::unistd::ftruncate(&file, 11);
         });
-        check!(member.wait(), End::Killed(libc::SIGXFSZ), "the end of a member");
+        check!(
+            member.wait(),
+            End::Killed(libc::SIGXFSZ),
+            "the end of a member"
+        );
         echo(talk);
     });
     init.check_alive();
@@ -242,9 +283,16 @@ fn strict_seccomp_kills_init() {
 fn a_seccomp_filter_kills_init() {
     let init = init_that(|| {
         const RETURN: u16 = 0x06;
-        let mut filter =
-            [libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: libc::SECCOMP_RET_KILL_PROCESS }];
-        let program = libc::sock_fprog { len: 1, filter: filter.as_mut_ptr() };
+        let mut filter = [libc::sock_filter {
+            code: RETURN,
+            jt: 0,
+            jf: 0,
+            k: libc::SECCOMP_RET_KILL_PROCESS,
+        }];
+        let program = libc::sock_fprog {
+            len: 1,
+            filter: filter.as_mut_ptr(),
+        };
         // SAFETY: the program and its filter are live.
         unsafe {
             libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program);

@@ -1,6 +1,8 @@
 //! Who may signal whom, and what comes of it. An init receives from inside only what it asked
 //! for; from an ancestor namespace SIGKILL and SIGSTOP as well.
 
+pub mod ancestors;
+pub mod crowds;
 pub mod info;
 pub mod inside;
 pub mod kernel;

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use crate::harness::Test;
 use crate::proc_fs::Proc;
-use crate::process::{fork, new_ns, pid, pidfd_open, wait_pidfd, End, wait_for_word};
+use crate::process::{fork, new_ns, pid, pidfd_open, wait_for_word, wait_pidfd, End};
 
 pub const TESTS: &[Test] = tests![
     pidfds_of_one_process_are_one_inode,
@@ -25,14 +25,30 @@ fn pidfds_of_one_process_are_one_inode() {
     let init = new_ns(|talk| {
         let child = fork(wait_for_word);
         let own = pidfd_open(1).expect("pidfd_open");
-        check!(inode(&own) == inode(&child.pidfd()), false, "init and its child have the same inode");
-        check!(inode(&child.pidfd()), inode(&child.pidfd()), "two pidfds of the child");
+        check!(
+            inode(&own) == inode(&child.pidfd()),
+            false,
+            "init and its child have the same inode"
+        );
+        check!(
+            inode(&child.pidfd()),
+            inode(&child.pidfd()),
+            "two pidfds of the child"
+        );
         talk.give(own.as_raw_fd());
         talk.hear_or_end();
     });
     let theirs = init.talk.take();
-    check!(inode(&theirs), inode(&init.pidfd()), "init's pidfd opened inside and outside");
-    check!(inode(&theirs) == inode(&pidfd_open(pid()).expect("pidfd_open")), false, "init's inode is mine");
+    check!(
+        inode(&theirs),
+        inode(&init.pidfd()),
+        "init's pidfd opened inside and outside"
+    );
+    check!(
+        inode(&theirs) == inode(&pidfd_open(pid()).expect("pidfd_open")),
+        false,
+        "init's inode is mine"
+    );
 }
 
 fn pidfds_of_recycled_numbers_differ() {
@@ -51,7 +67,11 @@ fn pidfds_of_recycled_numbers_differ() {
         seen.dedup();
         talk.say(seen.len() as i32);
     });
-    check!(init.hear(), 10, "different inodes of number 55 in ten lives");
+    check!(
+        init.hear(),
+        10,
+        "different inodes of number 55 in ten lives"
+    );
 }
 
 /// pid, tgid and ppid of a process as the caller may know them.
@@ -70,13 +90,25 @@ fn pidfd_info_speaks_the_readers_numbers() {
     let init = new_ns(|talk| {
         let child = fork(wait_for_word);
         let pidfd = child.pidfd();
-        check!(pidfd_info(&pidfd), Ok([2, 2, 1]), "the child as init sees it");
-        check!(pidfd_info(&outside), Err(Errno::EREMOTE), "the outside as init sees it");
+        check!(
+            pidfd_info(&pidfd),
+            Ok([2, 2, 1]),
+            "the child as init sees it"
+        );
+        check!(
+            pidfd_info(&outside),
+            Err(Errno::EREMOTE),
+            "the outside as init sees it"
+        );
         talk.give(pidfd.as_raw_fd());
         talk.hear_or_end();
     });
     let seen = pidfd_info(&init.talk.take()).expect("PIDFD_GET_INFO");
-    check!((seen[0] == seen[1], seen[0] > 2, seen[2]), (true, true, init.pid), "the child from outside: {seen:?}");
+    check!(
+        (seen[0] == seen[1], seen[0] > 2, seen[2]),
+        (true, true, init.pid),
+        "the child from outside: {seen:?}"
+    );
 }
 
 fn pidfd_fdinfo_speaks_the_mounts_numbers() {
@@ -86,17 +118,30 @@ fn pidfd_fdinfo_speaks_the_mounts_numbers() {
         let inner = Proc::mount();
         let own = pidfd_open(1).expect("pidfd_open");
         let number = |proc: &Proc, at: i32, fd: &OwnedFd| -> i32 {
-            let text = proc.read(&format!("{at}/fdinfo/{}", fd.as_raw_fd())).expect("fdinfo");
+            let text = proc
+                .read(&format!("{at}/fdinfo/{}", fd.as_raw_fd()))
+                .expect("fdinfo");
             let line = text.lines().find_map(|l| l.strip_prefix("Pid:"));
             line.expect("a Pid line").trim().parse().expect("a number")
         };
         talk.say_all(&[number(&inner, 1, &own), number(&inner, 1, &me)]);
         let outer_self: i32 = outer.link("self").expect("self").parse().expect("a number");
-        talk.say_all(&[number(&outer, outer_self, &own), number(&outer, outer_self, &me)]);
+        talk.say_all(&[
+            number(&outer, outer_self, &own),
+            number(&outer, outer_self, &me),
+        ]);
         talk.hear_or_end();
     });
-    check!(init.hear_all(), [1, 0], "init and the outside, by a /proc of the inside");
-    check!(init.hear_all(), [init.pid, pid()], "init and the outside, by a /proc of the outside");
+    check!(
+        init.hear_all(),
+        [1, 0],
+        "init and the outside, by a /proc of the inside"
+    );
+    check!(
+        init.hear_all(),
+        [init.pid, pid()],
+        "init and the outside, by a /proc of the outside"
+    );
 }
 
 fn a_pidfd_from_outside_has_no_power_inside() {
@@ -104,10 +149,22 @@ fn a_pidfd_from_outside_has_no_power_inside() {
     let pidfd = victim.pidfd();
     let init = new_ns(|talk| {
         // SAFETY: the null siginfo is allowed.
-        let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, 0usize, 0) };
+        let sent = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                pidfd.as_raw_fd(),
+                libc::SIGKILL,
+                0usize,
+                0,
+            )
+        };
         talk.say(if sent == -1 { Errno::last_raw() } else { 0 });
     });
-    check!(init.hear(), libc::EINVAL, "pidfd_send_signal to the outside");
+    check!(
+        init.hear(),
+        libc::EINVAL,
+        "pidfd_send_signal to the outside"
+    );
     victim.say(0);
     check!(victim.wait(), End::Exit(0));
 }

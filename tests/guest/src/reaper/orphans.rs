@@ -1,7 +1,9 @@
 //! Who becomes the parent of a process whose own has gone.
 
 use crate::harness::Test;
-use crate::process::{become_subreaper, fork, new_ns, ppid, quit, unshare_pid, wait_any, wait_for_word, Child, End};
+use crate::process::{
+    become_subreaper, fork, new_ns, ppid, quit, unshare_pid, wait_any, wait_for_word, Child, End,
+};
 use crate::talk::Talk;
 
 pub const TESTS: &[Test] = tests![
@@ -52,7 +54,11 @@ fn init_reaps_an_orphan_with_its_status() {
         check!(end, End::Exit(4));
         talk.say_all(&[parent.pid, number]);
     });
-    check!(init.hear_all(), [2, 3], "the parent's and the orphan's number");
+    check!(
+        init.hear_all(),
+        [2, 3],
+        "the parent's and the orphan's number"
+    );
 }
 
 fn orphans_come_to_a_subreaper_inside() {
@@ -67,7 +73,11 @@ fn orphans_come_to_a_subreaper_inside() {
         });
         talk.say_all(&subreaper.hear_all());
     });
-    check!(init.hear_all(), [2, 2], "the subreaper's number and the orphan's parent");
+    check!(
+        init.hear_all(),
+        [2, 2],
+        "the subreaper's number and the orphan's parent"
+    );
 }
 
 fn orphans_do_not_come_to_a_subreaper_outside() {
@@ -79,7 +89,11 @@ fn orphans_do_not_come_to_a_subreaper_outside() {
         });
         talk.say(member.hear());
     });
-    check!(init.hear(), 1, "an orphan's parent below a subreaper outside");
+    check!(
+        init.hear(),
+        1,
+        "an orphan's parent below a subreaper outside"
+    );
 }
 
 fn orphans_of_a_member_from_outside_come_to_init() {
@@ -87,7 +101,11 @@ fn orphans_of_a_member_from_outside_come_to_init() {
     unshare_pid();
     let init = fork(wait_for_word);
     let (orphan, _) = orphan();
-    check!(parent_of(&orphan), 1, "the parent of an orphan whose grandparent is outside");
+    check!(
+        parent_of(&orphan),
+        1,
+        "the parent of an orphan whose grandparent is outside"
+    );
     init.say(0);
     check!(init.wait(), End::Exit(0));
 }
@@ -106,5 +124,9 @@ fn inits_children_of_a_dead_maker_stay() {
     });
     let init = maker.hear();
     check!(maker.wait(), End::Exit(0));
-    check!(wait_any(), (init, End::Exit(6)), "init, adopted by the subreaper outside");
+    check!(
+        wait_any(),
+        (init, End::Exit(6)),
+        "init, adopted by the subreaper outside"
+    );
 }

@@ -1,4 +1,4 @@
-//! Threads, and programs that start anew: the number stays.
+//! A program that starts anew keeps its number, whichever thread starts it.
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, RawFd};
@@ -10,11 +10,12 @@ use crate::clone::Clone;
 use crate::harness::{scale, this_program, Test};
 use crate::mail::Mail;
 use crate::process::{
-    attempt_fork, fork, kill, new_ns, pid, ppid, quit, quit_thread, sleep_for_ever, tid, unshare_pid, wait_for,
-    wait_for_word, Child, End,
+    attempt_fork, fork, kill, new_ns, pid, ppid, quit, quit_thread, sleep_for_ever, tid,
+    unshare_pid, wait_for, wait_for_word, Child, End,
 };
 use crate::talk::Talk;
 use crate::way::WAYS;
+use super::program::*;
 
 pub const TESTS: &[Test] = tests![
     init_starts_anew,
@@ -29,88 +30,8 @@ pub const TESTS: &[Test] = tests![
     a_pidfd_follows_a_thread_that_starts_anew,
     starting_anew_keeps_the_namespace_for_children,
     a_spawned_program,
-    signals_to_threads_by_number,
-    threads_leave_and_their_numbers_with_them,
     killed_while_it_starts_anew,
 ];
-
-/// Words to a program that has started anew, and what it answers.
-const NUMBERS: i32 = 0;
-const FORK: i32 = 1;
-const ORPHAN: i32 = 2;
-const QUIT: i32 = 3;
-const ATTACK: i32 = 4;
-const FORK_INSIDE: i32 = 5;
-
-/// Starts this program anew, in the calling process, with its end of a line.
-fn start_anew(program: RawFd, talk: &Talk) -> ! {
-    let words = ["pidns-test", "--reborn", &talk.fd().to_string()].map(|w| CString::new(w).expect("no zero byte"));
-    let words = [words[0].as_ptr(), words[1].as_ptr(), words[2].as_ptr(), std::ptr::null()];
-    let environment = [std::ptr::null::<libc::c_char>()];
-    // SAFETY: the arrays end with null and their strings are live.
-    unsafe {
-        libc::syscall(libc::SYS_execveat, program, c"".as_ptr(), words.as_ptr(), environment.as_ptr(), libc::AT_EMPTY_PATH)
-    };
-    panic!("execveat: {}", Errno::last());
-}
-
-/// The life of a program that has started anew: answer words.
-pub fn be_reborn(mut arguments: impl Iterator<Item = String>) -> ! {
-    crate::report::install_panic_hook();
-    let fd = arguments.next().expect("a descriptor").parse().expect("a number");
-    let talk = Talk::from_inherited(fd);
-    talk.say_all(&[pid(), tid(), ppid()]);
-    while let Some(words) = talk.hear_or_end() {
-        match words[0] {
-            NUMBERS => talk.say_all(&[pid(), tid(), ppid()]),
-            FORK => talk.say(attempt_fork().expect("fork")),
-            FORK_INSIDE => talk.say(Clone::new(0).attempt_inside().expect("fork")),
-            ORPHAN => talk.say(parent_of_an_orphan()),
-            ATTACK => talk.say(attack_init()),
-            _ => quit(QUIT),
-        }
-    }
-    quit(0)
-}
-
-/// Makes an orphan, returns its new parent's number and reaps it.
-fn parent_of_an_orphan() -> i32 {
-    let (mine, theirs) = Talk::pair();
-    let parent = fork(|talk| {
-        let orphan = fork(|_| {
-            theirs.hear();
-            theirs.say(ppid());
-        });
-        talk.say(orphan.pid);
-    });
-    let orphan = parent.hear();
-    check!(parent.wait(), End::Exit(0));
-    mine.say(0);
-    let adopter = mine.hear();
-    if adopter == pid() {
-        check!(wait_for(orphan), End::Exit(0));
-    }
-    adopter
-}
-
-/// Lets a child attack process 1 with deadly signals in every way.
-fn attack_init() -> i32 {
-    let attacker = fork(|_| {
-        for way in WAYS {
-            for signal in [libc::SIGTERM, libc::SIGKILL, libc::SIGSTOP, libc::SIGUSR1] {
-                check!(way.send(1, signal), Ok(()));
-            }
-        }
-    });
-    check!(attacker.wait(), End::Exit(0));
-    0
-}
-
-#[track_caller]
-fn ask(child: &Child, word: i32) -> Vec<i32> {
-    child.say(word);
-    child.hear_all()
-}
 
 /// An init of which a thread, not the leader, starts anew.
 #[track_caller]
@@ -121,7 +42,11 @@ fn init_with_an_execing_thread() -> Child {
             scope.spawn(|| start_anew(program.as_raw_fd(), talk));
         });
     });
-    check!(init.hear_all(), [1, 1, 0], "getpid, gettid and getppid of init started anew by a thread");
+    check!(
+        init.hear_all(),
+        [1, 1, 0],
+        "getpid, gettid and getppid of init started anew by a thread"
+    );
     init
 }
 
@@ -161,7 +86,11 @@ fn a_thread_of_init_starts_anew_when_the_leader_has_left() {
     drop(theirs);
     init.say(0);
     check!(init.hear_all(), [1, 1, 0], "getpid, gettid and getppid");
-    check!(ask(&init, FORK), [4], "the first child's number after a member's and a thread's");
+    check!(
+        ask(&init, FORK),
+        [4],
+        "the first child's number after a member's and a thread's"
+    );
     init.say(QUIT);
     check!(init.wait(), End::Exit(QUIT));
     mine.hear_the_end();
@@ -179,7 +108,11 @@ fn one_of_many_threads_of_init_starts_anew() {
             });
         });
         check!(init.hear_all(), [1, 1, 0], "getpid, gettid and getppid");
-        check!(ask(&init, FORK), [11], "the first child's number after nine threads");
+        check!(
+            ask(&init, FORK),
+            [11],
+            "the first child's number after nine threads"
+        );
         init.end();
     }
 }
@@ -214,17 +147,33 @@ fn a_thread_of_a_member_starts_anew() {
                 scope.spawn(|| start_anew(program.as_raw_fd(), talk));
             });
         });
-        check!(member.hear_all(), [2, 2, 1], "getpid, gettid and getppid of the member");
+        check!(
+            member.hear_all(),
+            [2, 2, 1],
+            "getpid, gettid and getppid of the member"
+        );
         check!(ask(&member, FORK), [4], "its first child's number");
-        check!(ask(&member, ORPHAN), [1], "the parent of an orphan of the member");
+        check!(
+            ask(&member, ORPHAN),
+            [1],
+            "the parent of an orphan of the member"
+        );
         talk.say(0);
         talk.hear();
-        check!(member.wait(), End::Killed(libc::SIGTERM), "the end of the member");
+        check!(
+            member.wait(),
+            End::Killed(libc::SIGTERM),
+            "the end of the member"
+        );
         talk.say(0);
     });
     let member = mail.receive();
     init.hear();
-    check!(kill(member, libc::SIGTERM), Ok(()), "SIGTERM to the member by its number here");
+    check!(
+        kill(member, libc::SIGTERM),
+        Ok(()),
+        "SIGTERM to the member by its number here"
+    );
     init.say(0);
     init.hear();
 }
@@ -246,7 +195,11 @@ fn init_started_anew_is_still_protected() {
     for init in [caught_before, init_with_an_execing_thread()] {
         check!(ask(&init, ATTACK), [0], "init after an attack from inside");
         init.kill(libc::SIGTERM);
-        check!(ask(&init, NUMBERS), [1, 1, 0], "init after SIGTERM from outside");
+        check!(
+            ask(&init, NUMBERS),
+            [1, 1, 0],
+            "init after SIGTERM from outside"
+        );
         init.end();
     }
 }
@@ -277,9 +230,17 @@ fn init_started_anew_falls_with_its_namespace() {
 fn a_pidfd_follows_a_thread_that_starts_anew() {
     let init = init_with_an_execing_thread();
     let pidfd = init.pidfd();
-    let mut poll = libc::pollfd { fd: pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let mut poll = libc::pollfd {
+        fd: pidfd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
     // SAFETY: the pointer is to one live pollfd.
-    check!(unsafe { libc::poll(&mut poll, 1, 0) }, 0, "an end before the end");
+    check!(
+        unsafe { libc::poll(&mut poll, 1, 0) },
+        0,
+        "an end before the end"
+    );
     init.kill(libc::SIGKILL);
     crate::process::wait_pidfd(&pidfd);
     check!(init.wait(), End::Killed(libc::SIGKILL));
@@ -292,7 +253,11 @@ fn starting_anew_keeps_the_namespace_for_children() {
         start_anew(program.as_raw_fd(), talk)
     });
     check!(maker.hear_all()[0], maker.pid, "the maker's own number");
-    check!(ask(&maker, FORK_INSIDE), [1], "its first child's number for itself");
+    check!(
+        ask(&maker, FORK_INSIDE),
+        [1],
+        "its first child's number for itself"
+    );
 }
 
 fn a_spawned_program() {
@@ -305,48 +270,6 @@ fn a_spawned_program() {
         check!(mine.hear_all(), [2, 2, 1], "its own numbers");
         mine.say(QUIT);
         check!(child.wait().expect("wait").code(), Some(QUIT), "its status");
-        talk.say(0);
-    });
-    init.hear();
-}
-
-fn signals_to_threads_by_number() {
-    let init = new_ns(|talk| {
-        let member = fork(wait_for_word);
-        catch::catch(&[libc::SIGUSR1]);
-        let (tell, told) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            tell.send(tid()).expect("a word");
-            catch::next().pid
-        });
-        let number = told.recv().expect("a number");
-        check!(number, 3, "the thread's number");
-        let tgkill = |group: i32, thread: i32, signal: i32| {
-            // SAFETY: the call takes no pointers.
-            Errno::result(unsafe { libc::syscall(libc::SYS_tgkill, group, thread, signal) }).map(drop)
-        };
-        check!(tgkill(1, number, 0), Ok(()));
-        check!(tgkill(member.pid, number, 0), Err(Errno::ESRCH), "a thread of another process");
-        check!(tgkill(1, member.pid, 0), Err(Errno::ESRCH), "another process as a thread");
-        check!(tgkill(number, number, 0), Err(Errno::ESRCH), "a thread as a process");
-        check!(kill(number, 0), Ok(()), "kill finds a process by its thread");
-        check!(tgkill(1, number, libc::SIGUSR1), Ok(()));
-        check!(thread.join().expect("join"), 1, "si_pid of a signal to the thread");
-        talk.say(0);
-    });
-    init.hear();
-}
-
-fn threads_leave_and_their_numbers_with_them() {
-    let init = new_ns(|talk| {
-        let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(tid)).collect();
-        let mut numbers: Vec<i32> = threads.into_iter().map(|t| t.join().expect("join")).collect();
-        numbers.sort_unstable();
-        check!(numbers, (2..10).collect::<Vec<i32>>(), "the threads' numbers");
-        crate::process::eventually("the threads' numbers are free", || {
-            numbers.iter().all(|n| kill(*n, 0) == Err(Errno::ESRCH)).then_some(())
-        });
-        check!(attempt_fork(), Ok(10));
         talk.say(0);
     });
     init.hear();

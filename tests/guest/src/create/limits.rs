@@ -1,0 +1,166 @@
+//! Who may not make a namespace, and how many there may be.
+
+use std::sync::mpsc;
+
+use nix::errno::Errno;
+
+use crate::clone::{Clone, NEWPID};
+use crate::harness::{scale, Test};
+use crate::privilege::{
+    become_mapped_root, become_nobody, drop_capability, limit_pid_namespaces, CAP_SYS_ADMIN, NOBODY,
+};
+use crate::proc_fs::Proc;
+use crate::process::{
+    attempt_fork, eventually, fork, new_ns, pid, ppid, quit, unshare, unshare_pid, wait_for,
+    wait_for_word, End,
+};
+
+pub const TESTS: &[Test] = tests![
+    without_the_capability,
+    an_unprivileged_user_with_a_user_namespace,
+    a_limit_of_zero,
+    the_limit_counts_the_living,
+    the_limit_of_an_outer_user_namespace_holds,
+    a_namespace_without_processes_goes,
+    a_failed_creation_is_not_counted,
+    a_namespace_lives_while_its_maker_may_fork,
+    many_come_and_go,
+];
+
+fn without_the_capability() {
+    let all_but = fork(|talk| {
+        drop_capability(CAP_SYS_ADMIN);
+        let by_clone = Clone::new(NEWPID)
+            .attempt()
+            .map_or_else(|e| e as i32, |_| 0);
+        talk.say_all(&[
+            by_clone,
+            unshare(libc::CLONE_NEWPID).map_or_else(|e| e as i32, |()| 0),
+        ]);
+    });
+    check!(
+        all_but.hear_all(),
+        [libc::EPERM, libc::EPERM],
+        "root without CAP_SYS_ADMIN"
+    );
+    become_nobody();
+    check!(Clone::new(NEWPID).attempt(), Err(Errno::EPERM));
+    check!(unshare(libc::CLONE_NEWPID), Err(Errno::EPERM));
+}
+
+fn an_unprivileged_user_with_a_user_namespace() {
+    become_nobody();
+    let flags = NEWPID | libc::CLONE_NEWUSER as u64;
+    let init = Clone::new(flags).start(|talk| {
+        let uid = nix::unistd::getuid().as_raw() as i32;
+        talk.say_all(&[
+            pid(),
+            uid,
+            Clone::new(NEWPID).attempt_inside().expect("clone3"),
+        ]);
+    });
+    check!(
+        init.expect("clone3").hear_all(),
+        [1, NOBODY as i32, 1],
+        "its number, its user, its own child namespace"
+    );
+    check!(unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID), Ok(()));
+    check!(Clone::new(0).attempt_inside(), Ok(1));
+}
+
+fn a_limit_of_zero() {
+    limit_pid_namespaces(&Proc::at("/proc"), 0);
+    check!(Clone::new(NEWPID).attempt(), Err(Errno::ENOSPC));
+    check!(unshare(libc::CLONE_NEWPID), Err(Errno::ENOSPC));
+    check!(attempt_fork().is_ok(), true, "a plain fork still works");
+}
+
+fn the_limit_counts_the_living() {
+    limit_pid_namespaces(&Proc::at("/proc"), 2);
+    let first = new_ns(wait_for_word);
+    let _second = new_ns(wait_for_word);
+    check!(
+        Clone::new(NEWPID).attempt(),
+        Err(Errno::ENOSPC),
+        "a third namespace"
+    );
+    first.end();
+    eventually("room for another when one has ended", || {
+        Clone::new(NEWPID).attempt().ok()
+    });
+}
+
+fn the_limit_of_an_outer_user_namespace_holds() {
+    let proc = Proc::at("/proc");
+    limit_pid_namespaces(&proc, 1);
+    let _held = new_ns(wait_for_word);
+    become_mapped_root(&proc);
+    check!(
+        unshare(libc::CLONE_NEWUSER),
+        Ok(()),
+        "a user namespace without a limit of its own"
+    );
+    check!(Clone::new(NEWPID).attempt(), Err(Errno::ENOSPC));
+}
+
+fn a_namespace_without_processes_goes() {
+    limit_pid_namespaces(&Proc::at("/proc"), 1);
+    for _ in 0..5 {
+        eventually("room after a namespace that was never entered", || {
+            let maker = fork(|talk| talk.say(i32::from(unshare(libc::CLONE_NEWPID) == Ok(()))));
+            let made = maker.hear();
+            check!(maker.wait(), End::Exit(0));
+            (made == 1).then_some(())
+        });
+    }
+}
+
+fn a_failed_creation_is_not_counted() {
+    let proc = Proc::at("/proc");
+    limit_pid_namespaces(&proc, 1);
+    proc.write("sys/user/max_net_namespaces", "0")
+        .expect("max_net_namespaces");
+    for _ in 0..5 {
+        let both = unshare(libc::CLONE_NEWPID | libc::CLONE_NEWNET);
+        check!(
+            both,
+            Err(Errno::ENOSPC),
+            "a pid namespace with a net namespace that is refused"
+        );
+    }
+    eventually("room after creations that failed", || {
+        Clone::new(NEWPID).attempt().ok()
+    });
+    eventually("room for the caller's own", || {
+        unshare(libc::CLONE_NEWPID).ok()
+    });
+    check!(Clone::new(0).attempt_inside(), Ok(1));
+}
+
+fn a_namespace_lives_while_its_maker_may_fork() {
+    limit_pid_namespaces(&Proc::at("/proc"), 1);
+    let maker = fork(|talk| {
+        unshare_pid();
+        attempt_fork().expect("fork");
+        talk.say(0);
+        talk.hear_or_end();
+    });
+    maker.hear();
+    check!(
+        Clone::new(NEWPID).attempt(),
+        Err(Errno::ENOSPC),
+        "the maker still holds its dead namespace"
+    );
+    maker.say(0);
+    check!(maker.wait(), End::Exit(0));
+    eventually("room when the maker has gone", || {
+        Clone::new(NEWPID).attempt().ok()
+    });
+}
+
+fn many_come_and_go() {
+    limit_pid_namespaces(&Proc::at("/proc"), 100);
+    for _ in 0..scale(1000, 300) {
+        eventually("room for one of many", || Clone::new(NEWPID).attempt().ok());
+    }
+}

@@ -1,0 +1,4 @@
+//! How a namespace comes to be.
+
+pub mod limits;
+pub mod maker;

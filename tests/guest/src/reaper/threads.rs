@@ -1,0 +1,123 @@
+//! An init of many threads ends with the last of them.
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{waitid, waitpid, Id, WaitPidFlag, WaitStatus};
+use nix::unistd::Pid;
+
+use crate::catch;
+use crate::harness::{scale, Test};
+use crate::mail::Mail;
+use crate::process::{
+    attempt_fork, become_subreaper, echo, eventually, fork, kill, new_ns, quit, quit_thread,
+    sleep_for_ever, unshare_pid, wait_any, wait_for, wait_for_word, wait_nobody, wait_pidfd, Child,
+    End,
+};
+use crate::talk::Talk;
+
+pub const TESTS: &[Test] = tests![
+    the_leader_leaves_and_a_thread_stays,
+    the_leader_leaves_and_init_is_killed,
+    a_thread_ends_the_whole_init,
+    many_threads_leave_one_by_one,
+];
+
+fn the_leader_leaves_and_a_thread_stays() {
+    let (mine, theirs) = witness();
+    let init = new_ns(|talk| {
+        fork(|_| sleep_for_ever());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let leader = Pid::from_raw(1);
+                eventually("the leader is a zombie", || {
+                    (crate::proc_fs::Proc::mount().stat("1/task/1").state == 'Z').then_some(leader)
+                });
+                talk.hear();
+                talk.say_all(&[
+                    crate::process::pid(),
+                    attempt_fork().expect("fork by a thread of init"),
+                ]);
+                let parent = fork(|talk| {
+                    let orphan = fork(wait_for_word);
+                    talk.say(orphan.pid);
+                });
+                let orphan = parent.hear();
+                check!(parent.wait(), End::Exit(0));
+                check!(
+                    wait_for(orphan),
+                    End::Exit(0),
+                    "an orphan adopted by init's last thread"
+                );
+                talk.say(orphan);
+                talk.hear();
+                quit_thread(5);
+            });
+            quit_thread(3);
+        });
+    });
+    drop(theirs);
+    init.say(0);
+    // 1 is init, 2 its child, 3 its thread.
+    check!(
+        init.hear_all(),
+        [1, 4],
+        "init's number and its next child's, when the leader has left"
+    );
+    check!(init.hear(), 6);
+    init.say(0);
+    check!(
+        init.wait(),
+        End::Exit(5),
+        "init's status is that of its last thread"
+    );
+    mine.hear_the_end();
+}
+
+fn the_leader_leaves_and_init_is_killed() {
+    let (mine, theirs) = witness();
+    let init = new_ns(|talk| {
+        fork(|_| sleep_for_ever());
+        std::thread::scope(|scope| {
+            scope.spawn(|| echo(talk));
+            quit_thread(3);
+        });
+    });
+    drop(theirs);
+    init.check_alive();
+    init.end();
+    mine.hear_the_end();
+}
+
+fn a_thread_ends_the_whole_init() {
+    let (mine, theirs) = witness();
+    let init = new_ns(|_| {
+        family();
+        std::thread::spawn(|| quit(9));
+        sleep_for_ever();
+    });
+    drop(theirs);
+    check!(init.wait(), End::Exit(9));
+    mine.hear_the_end();
+}
+
+fn many_threads_leave_one_by_one() {
+    for round in 0..scale(20, 8) {
+        let (mine, theirs) = witness();
+        let init = new_ns(|talk| {
+            fork(|_| sleep_for_ever());
+            for _ in 0..8 {
+                std::thread::spawn(move || quit_thread(round));
+            }
+            talk.say(0);
+            quit_thread(round);
+        });
+        drop(theirs);
+        init.hear();
+        check!(
+            init.wait(),
+            End::Exit(round),
+            "init's status is its threads'"
+        );
+        mine.hear_the_end();
+    }
+}

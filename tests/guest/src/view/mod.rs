@@ -1,0 +1,5 @@
+//! Who sees whom, and as which number.
+
+pub mod credentials;
+pub mod numbers;
+pub mod strangers;
