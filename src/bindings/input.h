@@ -125,29 +125,6 @@ static const int PIDNS_PID_MAX_LIMIT = PID_MAX_LIMIT;
 extern struct srcu_struct pidns_inside;
 extern spinlock_t pidns_holders_lock;
 
-unsigned long pidns_jmp_set(unsigned long addr);
-void pidns_set_ip(struct ftrace_regs *fregs, unsigned long ip);
-unsigned long pidns_spin_lock_irqsave(spinlock_t *lock);
-void pidns_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
-void pidns_read_lock(rwlock_t *lock);
-void pidns_read_unlock(rwlock_t *lock);
-void pidns_write_lock_irq(rwlock_t *lock);
-void pidns_write_unlock_irq(rwlock_t *lock);
-void pidns_idr_init(struct idr *idr);
-void pidns_idr_preload_end(void);
-void pidns_init_pid_locks(struct pid *pid, struct pid *model);
-void pidns_init_work(struct work_struct *work, work_func_t func);
-struct workqueue_struct *pidns_alloc_workqueue(void);
-struct kmem_cache *pidns_cache_create(const char *name, unsigned int size);
-void pidns_put_user_ns(struct user_namespace *ns);
-void pidns_get_user_ns(struct user_namespace *ns);
-bool pidns_fatal_signal_pending(struct task_struct *task);
-void pidns_clear_sigpending(void);
-unsigned int pidns_no_notify_signal_save(void);
-void pidns_no_notify_signal_restore(unsigned int flags);
-void pidns_set_current_idle(void);
-void pidns_set_current_running(void);
-struct perf_event *pidns_perf_event_of(struct rcu_head *head);
-struct user_namespace *pidns_task_user_ns(struct task_struct *task);
+#include "shims.h"
 
 #endif

@@ -69,6 +69,10 @@ impl Drop for Redirects {
 /// ftrace's callback at a redirected site: goes on in the replacement.
 ///
 /// Any context, preemption disabled; sleeps and locks nothing.
+///
+/// # Safety
+///
+/// ftrace's: `regs` are those of a call of the function at `ip`.
 unsafe extern "C" fn redirect(
     ip: c_ulong,
     _parent: c_ulong,

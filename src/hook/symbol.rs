@@ -96,11 +96,16 @@ struct Matches {
 ///
 /// `ENOENT` if there is none, `ENOTUNIQ` if there are several; the log names it.
 pub(super) fn find(name: &'static CStr) -> Result<usize> {
+    /// Counts a match.
+    ///
+    /// # Safety
+    ///
+    /// `data` must be a `Matches` that nobody else uses.
     unsafe extern "C" fn count(data: *mut c_void, address: c_ulong) -> c_int {
-        // SAFETY: `data` is the `Matches` below, which nobody else uses meanwhile.
+        // SAFETY: The caller's promise.
         let matches = unsafe { &mut *data.cast::<Matches>() };
         matches.count += 1;
-        matches.address = address as usize;
+        matches.address = address;
         0
     }
     let mut matches = Matches {

@@ -5,7 +5,7 @@
 use super::{cache, destroy, Reference};
 use crate::{
     bindings::{self, callback_head, ns_common, pid_namespace, proc_ns_operations, user_namespace},
-    hook::{self, kernel_fn, Inside, PID_NS_TREE},
+    hook::{self, kernel_fn, PID_NS_TREE},
 };
 use core::{
     ptr,
@@ -178,8 +178,13 @@ fn keep_until_user_space(created: Reference) -> Result<*mut pid_namespace> {
     Ok(created.into_raw())
 }
 
+/// The task work that drops the creator's reference.
+///
+/// # Safety
+///
+/// `work` must be the `created` of a [`Namespace`], queued with a reference to it.
 unsafe extern "C" fn drop_created(work: *mut callback_head) {
-    // SAFETY: `work` is the `created` of a `Namespace`, queued with a reference to it.
+    // SAFETY: The caller's promise.
     unsafe {
         let ns: *mut Namespace = kernel::container_of!(work, Namespace, created);
         drop(Reference::adopt(ns.cast()));
@@ -226,7 +231,7 @@ struct Operations(proc_ns_operations);
 unsafe impl Sync for Operations {}
 
 static OPERATIONS: Operations = Operations(proc_ns_operations {
-    name: c"pid".as_ptr().cast(),
+    name: c"pid".to_bytes_with_nul().as_ptr(),
     real_ns_name: ptr::null(),
     get: None,
     put: Some(put),
@@ -236,15 +241,22 @@ static OPERATIONS: Operations = Operations(proc_ns_operations {
 });
 
 /// `kernel/pid_namespace.c: pidns_owner`.
+///
+/// # Safety
+///
+/// `ns` must be the `ns` of a namespace of ours: one with these operations.
 unsafe extern "C" fn owner(ns: *mut ns_common) -> *mut user_namespace {
-    // SAFETY: The kernel asks for the owner of a namespace that has these operations: ours.
+    // SAFETY: The caller's promise.
     unsafe { (*kernel::container_of!(ns, pid_namespace, ns)).user_ns }
 }
 
-/// `kernel/pid_namespace.c: pidns_put`.
+/// `kernel/pid_namespace.c: pidns_put`. Any context.
+///
+/// # Safety
+///
+/// As above, and the caller gives up a reference.
 unsafe extern "C" fn put(ns: *mut ns_common) {
-    let _inside = Inside::enter();
-    // SAFETY: As above; the caller gives up its reference.
+    // SAFETY: The caller's promise.
     unsafe {
         drop(Reference::adopt(kernel::container_of!(
             ns,

@@ -106,13 +106,23 @@ unsafe fn destroy_one(ns: *mut pid_namespace) {
     let_module_go();
 }
 
+/// The end of the Tasks RCU grace period.
+///
+/// # Safety
+///
+/// `head` must be the `rcu` of a namespace that nobody holds, and unused.
 unsafe extern "C" fn after_tasks(head: *mut callback_head) {
-    // SAFETY: `head` is the `rcu` of a namespace, and unused again.
+    // SAFETY: The caller's promise.
     unsafe { bindings::call_rcu(head, Some(free)) }
 }
 
+/// The end of the RCU grace period.
+///
+/// # Safety
+///
+/// `head` must be the `rcu` of a namespace that nobody can reach any more.
 unsafe extern "C" fn free(head: *mut callback_head) {
-    // SAFETY: `head` is the `rcu` of a namespace that nobody can reach any more.
+    // SAFETY: The caller's promise.
     unsafe {
         let ns: *mut pid_namespace = container_of!(head, pid_namespace, rcu);
         bindings::pidns_put_user_ns((*ns).user_ns);

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{sigaction, SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
 
-use crate::talk::retry;
+use crate::talk::{retry, Talk};
 
 /// What a handler saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,5 +130,14 @@ pub fn is_pending(signal: Signal) -> bool {
         let mut set = std::mem::zeroed();
         libc::sigpending(&mut set);
         libc::sigismember(&set, signal as i32) == 1
+    }
+}
+
+/// An init's story: catch a signal and tell everything about it, again and again.
+pub fn catch_and_tell(talk: &Talk, signals: &[i32]) {
+    catch(signals);
+    talk.say(0);
+    loop {
+        talk.say_all(&next().to_numbers());
     }
 }

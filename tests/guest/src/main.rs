@@ -34,11 +34,19 @@ use harness::Group;
 const GROUPS: &[Group] = &[
     Group {
         name: "view",
-        parts: &[view::numbers::TESTS, view::strangers::TESTS, view::credentials::TESTS],
+        parts: &[
+            view::numbers::TESTS,
+            view::strangers::TESTS,
+            view::credentials::TESTS,
+        ],
     },
     Group {
         name: "chain",
-        parts: &[chain::sequence::TESTS, chain::set_tid::TESTS, chain::pidfd::TESTS],
+        parts: &[
+            chain::sequence::TESTS,
+            chain::set_tid::TESTS,
+            chain::pidfd::TESTS,
+        ],
     },
     Group {
         name: "create",
@@ -50,11 +58,23 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "reaper",
-        parts: &[reaper::fall::TESTS, reaper::outsiders::TESTS, reaper::threads::TESTS, reaper::orphans::TESTS],
+        parts: &[
+            reaper::fall::TESTS,
+            reaper::outsiders::TESTS,
+            reaper::threads::TESTS,
+            reaper::orphans::TESTS,
+        ],
     },
     Group {
         name: "signals",
-        parts: &[signals::inside::TESTS, signals::outside::TESTS, signals::crowds::TESTS, signals::ancestors::TESTS, signals::info::TESTS, signals::kernel::TESTS],
+        parts: &[
+            signals::inside::TESTS,
+            signals::outside::TESTS,
+            signals::crowds::TESTS,
+            signals::ancestors::TESTS,
+            signals::info::TESTS,
+            signals::kernel::TESTS,
+        ],
     },
     Group {
         name: "proc",

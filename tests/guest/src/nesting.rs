@@ -166,13 +166,8 @@ fn a_fork_storm_at_the_bottom() {
     });
 }
 
-/// A line whose other end is held by every process that is started after it.
-fn witness() -> (Talk, Talk) {
-    Talk::pair()
-}
-
 fn the_tower_falls_with_its_first() {
-    let (mine, theirs) = witness();
+    let (mine, theirs) = Talk::pair();
     let first = new_ns(|talk| {
         tower(2, &|_, _| ());
         talk.say(0);
@@ -186,13 +181,13 @@ fn the_tower_falls_with_its_first() {
 
 fn the_tower_falls_from_the_middle() {
     const MIDDLE: i32 = 16;
-    let (above, above_theirs) = witness();
+    let (above, above_theirs) = Talk::pair();
     let first = new_ns(|talk| {
         tower_to(MIDDLE - 1, 2, &|level, talk| {
             if level < MIDDLE - 1 {
                 return;
             }
-            let (below, below_theirs) = witness();
+            let (below, below_theirs) = Talk::pair();
             let middle = new_ns(|talk| {
                 tower(MIDDLE + 1, &|_, _| ());
                 talk.say(0);

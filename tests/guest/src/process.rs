@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
+use nix::sys::wait::{waitid, waitpid, Id, WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
 use crate::clone::{Clone, NEWPID};
@@ -102,6 +102,11 @@ pub fn wait_for_word(talk: &Talk) {
     talk.hear_or_end();
 }
 
+/// Children that only wait.
+pub fn sleepers(count: usize) -> Vec<Child> {
+    (0..count).map(|_| fork(|_| sleep_for_ever())).collect()
+}
+
 /// Lets the caller's next children live in a new pid namespace.
 #[track_caller]
 pub fn unshare_pid() {
@@ -182,6 +187,25 @@ pub fn wait_event(pid: i32, flags: WaitPidFlag) -> WaitStatus {
         Ok(status) => status,
         Err(e) => panic!("waitpid({pid}): {e}"),
     }
+}
+
+/// Waits until a child is dead, and leaves it as a zombie.
+#[track_caller]
+pub fn wait_for_zombie(pid: i32) {
+    let dead = waitid(
+        Id::Pid(Pid::from_raw(pid)),
+        WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT,
+    );
+    check!(
+        dead.is_ok(),
+        true,
+        "waitid({pid}) that leaves a zombie: {dead:?}"
+    );
+}
+
+/// The number of the error of a call that was refused; 0 if it was not.
+pub fn errno_of<T>(result: nix::Result<T>) -> i32 {
+    result.map_or_else(|e| e as i32, |_| 0)
 }
 
 /// The error of a wait that finds no child, or `Ok` if there is one.

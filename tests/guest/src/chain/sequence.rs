@@ -5,10 +5,10 @@ use nix::errno::Errno;
 use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::mail::Mail;
-use crate::privilege::{become_nobody, keep_only, CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN};
 use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, fork, kill, new_ns, pid, quit, unshare, unshare_pid, wait_for_word, Child, End,
+    attempt_fork, errno_of, fork, kill, new_ns, pid, quit, unshare, unshare_pid, wait_for_word,
+    Child, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -23,11 +23,6 @@ pub const TESTS: &[Test] = tests![
     a_full_namespace_refuses,
     a_dead_namespace_refuses,
 ];
-
-/// Lets a child live until it hears a word.
-fn holder() -> Child {
-    fork(wait_for_word)
-}
 
 fn numbers_follow_each_other() {
     unshare_pid();
@@ -192,7 +187,7 @@ fn a_full_namespace_refuses() {
         for _ in 2..310 {
             attempt_fork().expect("fork");
         }
-        let holders: Vec<Child> = (300..310).map(|_| holder()).collect();
+        let holders: Vec<Child> = (300..310).map(|_| fork(wait_for_word)).collect();
         let full = errno_of(attempt_fork());
         let wish = errno_of(Clone::new(0).set_tid(&[20]).attempt());
         holders[4].say(0);

@@ -8,7 +8,7 @@ use crate::mail::Mail;
 use crate::privilege::{become_nobody, keep_only, CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN};
 use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, fork, kill, new_ns, pid, quit, unshare, unshare_pid, wait_for_word, Child, End,
+    attempt_fork, errno_of, fork, kill, new_ns, pid, unshare_pid, wait_for_word, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -39,11 +39,6 @@ fn free_number() -> i32 {
         .rev()
         .find(|n| kill(*n, 0) == Err(Errno::ESRCH))
         .expect("a free number")
-}
-
-/// The errno of a call that was refused; 0 if it was not.
-fn errno_of(result: nix::Result<i32>) -> i32 {
-    result.map_or_else(|e| e as i32, |_| 0)
 }
 
 fn set_tid_at_one_level() {
@@ -125,7 +120,7 @@ fn set_tid_for_the_first_of_a_new_namespace() {
 
 fn set_tid_of_a_taken_number() {
     let init = new_ns(|talk| {
-        let taken = holder();
+        let taken = fork(wait_for_word);
         let again = Clone::new(0).set_tid(&[taken.pid]);
         let mut seen = vec![errno_of(again.attempt())];
         seen.push(errno_of(Clone::new(0).set_tid(&[1]).attempt()));

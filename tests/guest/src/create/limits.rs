@@ -1,6 +1,5 @@
 //! Who may not make a namespace, and how many there may be.
 
-use std::sync::mpsc;
 
 use nix::errno::Errno;
 
@@ -11,7 +10,7 @@ use crate::privilege::{
 };
 use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, eventually, fork, new_ns, pid, ppid, quit, unshare, unshare_pid, wait_for,
+    attempt_fork, eventually, fork, new_ns, pid, unshare, unshare_pid,
     wait_for_word, End,
 };
 

@@ -5,13 +5,9 @@ use std::sync::mpsc;
 use nix::errno::Errno;
 
 use crate::clone::{Clone, NEWPID};
-use crate::harness::{scale, Test};
-use crate::privilege::{
-    become_mapped_root, become_nobody, drop_capability, limit_pid_namespaces, CAP_SYS_ADMIN, NOBODY,
-};
-use crate::proc_fs::Proc;
+use crate::harness::Test;
 use crate::process::{
-    attempt_fork, eventually, fork, new_ns, pid, ppid, quit, unshare, unshare_pid, wait_for,
+    attempt_fork, fork, new_ns, pid, ppid, quit, unshare, unshare_pid, wait_for,
     wait_for_word, End,
 };
 

@@ -1,21 +1,17 @@
 //! A program that starts anew keeps its number, whichever thread starts it.
 
-use std::ffi::CString;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 
-use nix::errno::Errno;
 
+use super::program::*;
 use crate::catch;
-use crate::clone::Clone;
 use crate::harness::{scale, this_program, Test};
 use crate::mail::Mail;
 use crate::process::{
-    attempt_fork, fork, kill, new_ns, pid, ppid, quit, quit_thread, sleep_for_ever, tid,
-    unshare_pid, wait_for, wait_for_word, Child, End,
+    fork, kill, new_ns, quit_thread, sleep_for_ever,
+    unshare_pid, Child, End,
 };
 use crate::talk::Talk;
-use crate::way::WAYS;
-use super::program::*;
 
 pub const TESTS: &[Test] = tests![
     init_starts_anew,

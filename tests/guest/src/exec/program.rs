@@ -1,17 +1,13 @@
 //! What this program does when a test has started it anew.
 
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 
-use crate::catch;
 use crate::clone::Clone;
-use crate::harness::{scale, this_program, Test};
-use crate::mail::Mail;
 use crate::process::{
-    attempt_fork, fork, kill, new_ns, pid, ppid, quit, quit_thread, sleep_for_ever, tid,
-    unshare_pid, wait_for, wait_for_word, Child, End,
+    attempt_fork, fork, pid, ppid, quit, tid, wait_for, Child, End,
 };
 use crate::talk::Talk;
 use crate::way::WAYS;

@@ -1,20 +1,13 @@
 //! The numbers of threads.
 
-use std::ffi::CString;
-use std::os::fd::{AsRawFd, RawFd};
 
 use nix::errno::Errno;
 
 use crate::catch;
-use crate::clone::Clone;
-use crate::harness::{scale, this_program, Test};
-use crate::mail::Mail;
+use crate::harness::Test;
 use crate::process::{
-    attempt_fork, fork, kill, new_ns, pid, ppid, quit, quit_thread, sleep_for_ever, tid,
-    unshare_pid, wait_for, wait_for_word, Child, End,
+    attempt_fork, fork, kill, new_ns, tid, wait_for_word,
 };
-use crate::talk::Talk;
-use crate::way::WAYS;
 
 pub const TESTS: &[Test] = tests![
     signals_to_threads_by_number,

@@ -4,13 +4,11 @@ use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::mount::{mount, umount2, MntFlags, MsFlags};
 
 use crate::harness::Test;
-use crate::proc_fs::{Proc, Stat};
+use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, echo, fork, new_ns, pid, sleep_for_ever, unshare, unshare_pid, wait_for_word,
-    Child, End,
+    attempt_fork, echo, fork, new_ns, pid, sleep_for_ever, sleepers, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -100,7 +98,7 @@ fn check_foreign(proc: &Proc) {
 
 fn an_inner_mount_read_from_outside() {
     let init = new_ns(|talk| {
-        let _members = members(2);
+        let _members = sleepers(2);
         talk.give(Proc::mount().fd());
         sleep_for_ever();
     });
@@ -174,7 +172,7 @@ fn a_lock_of_the_outside_is_not_shown() {
 fn a_mount_outlives_its_namespace() {
     for _ in 0..5 {
         let init = new_ns(|talk| {
-            let _members = members(3);
+            let _members = sleepers(3);
             let proc = Proc::mount();
             talk.give(proc.fd());
             echo(talk);

@@ -1,16 +1,13 @@
 //! A mount inside: exactly the members and those below.
 
-use std::os::fd::AsRawFd;
 
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
 
 use crate::harness::Test;
 use crate::proc_fs::{Proc, Stat};
 use crate::process::{
-    attempt_fork, echo, fork, new_ns, pid, sleep_for_ever, unshare, unshare_pid, wait_for_word,
-    Child, End,
+    attempt_fork, fork, new_ns, pid, sleep_for_ever, sleepers, unshare, unshare_pid,
+    wait_for_word, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -28,15 +25,11 @@ pub const TESTS: &[Test] = tests![
     a_tracer_outside_is_zero,
 ];
 
-fn members(count: usize) -> Vec<Child> {
-    (0..count).map(|_| fork(|_| sleep_for_ever())).collect()
-}
-
 fn a_fresh_mount_shows_the_members() {
     let init = new_ns(|talk| {
         let proc = Proc::mount();
         check!(proc.pids(), [1]);
-        let members = members(3);
+        let members = sleepers(3);
         check!(proc.pids(), [1, 2, 3, 4]);
         for member in members {
             member.end();
@@ -51,7 +44,7 @@ fn a_fresh_mount_shows_the_members() {
 fn a_nested_namespace_is_shown_with_outer_numbers() {
     let outer = new_ns(|talk| {
         let inner = new_ns(|talk| {
-            let _members = members(2);
+            let _members = sleepers(2);
             talk.say_all(&Proc::mount().pids());
             sleep_for_ever();
         });
@@ -289,7 +282,7 @@ fn children_have_the_mounts_numbers() {
     let outer = Proc::at("/proc");
     let init = new_ns(|talk| {
         let proc = Proc::mount();
-        let _members = members(2);
+        let _members = sleepers(2);
         let inner = new_ns(|_| sleep_for_ever());
         let seen = proc.read("1/task/1/children").expect("children");
         check!(seen, format!("2 3 {} ", inner.pid));

@@ -2,16 +2,16 @@
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use nix::sys::wait::{waitid, waitpid, Id, WaitPidFlag, WaitStatus};
+use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
+use super::family;
 use crate::catch;
 use crate::harness::{scale, Test};
 use crate::mail::Mail;
 use crate::process::{
-    attempt_fork, become_subreaper, echo, eventually, fork, kill, new_ns, quit, quit_thread,
-    sleep_for_ever, unshare_pid, wait_any, wait_for, wait_for_word, wait_nobody, wait_pidfd, Child,
-    End,
+    attempt_fork, echo, eventually, fork, kill, new_ns, quit, quit_thread,
+    sleep_for_ever, wait_for_zombie, Child, End,
 };
 use crate::talk::Talk;
 
@@ -28,25 +28,8 @@ pub const TESTS: &[Test] = tests![
     members_killed_while_they_fork,
 ];
 
-/// A line whose other end is held by everything that is started before it is dropped.
-fn witness() -> (Talk, Talk) {
-    Talk::pair()
-}
-
-/// Five members with a child each.
-fn family() {
-    for _ in 0..5 {
-        let parent = fork(|talk| {
-            fork(|_| sleep_for_ever());
-            talk.say(0);
-            sleep_for_ever();
-        });
-        parent.hear();
-    }
-}
-
 fn members_die_when_init_exits() {
-    let (mine, theirs) = witness();
+    let (mine, theirs) = Talk::pair();
     let init = new_ns(|_| {
         family();
         quit(7);
@@ -57,7 +40,7 @@ fn members_die_when_init_exits() {
 }
 
 fn members_die_when_init_is_killed() {
-    let (mine, theirs) = witness();
+    let (mine, theirs) = Talk::pair();
     let init = new_ns(|talk| {
         family();
         talk.say(0);
@@ -71,7 +54,7 @@ fn members_die_when_init_is_killed() {
 }
 
 fn init_may_choose_its_end_in_a_handler() {
-    let (mine, theirs) = witness();
+    let (mine, theirs) = Talk::pair();
     let init = new_ns(|talk| {
         family();
         catch::catch(&[libc::SIGTERM]);
@@ -86,7 +69,7 @@ fn init_may_choose_its_end_in_a_handler() {
 }
 
 fn a_stopped_init_can_be_killed() {
-    let (mine, theirs) = witness();
+    let (mine, theirs) = Talk::pair();
     let init = new_ns(|talk| {
         family();
         echo(talk);
@@ -139,7 +122,7 @@ fn children_that_init_never_reaped() {
 }
 
 fn members_in_every_state_of_sleep() {
-    let (mine, theirs) = witness();
+    let (mine, theirs) = Talk::pair();
     let init = new_ns(|talk| {
         let stopped = fork(|_| sleep_for_ever());
         stopped.kill(libc::SIGSTOP);
@@ -228,7 +211,7 @@ fn a_frozen_member() {
 
 fn init_killed_while_it_forks() {
     for _ in 0..scale(20, 8) {
-        let (mine, theirs) = witness();
+        let (mine, theirs) = Talk::pair();
         let init = new_ns(|talk| loop {
             fork(|_| sleep_for_ever());
             talk.say(0);
@@ -244,7 +227,7 @@ fn init_killed_while_it_forks() {
 
 fn members_killed_while_they_fork() {
     for _ in 0..scale(10, 4) {
-        let (mine, theirs) = witness();
+        let (mine, theirs) = Talk::pair();
         let init = new_ns(|talk| {
             for _ in 0..4 {
                 fork(|_| loop {

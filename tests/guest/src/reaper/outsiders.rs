@@ -2,16 +2,16 @@
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use nix::sys::wait::{waitid, waitpid, Id, WaitPidFlag, WaitStatus};
+use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
 use crate::catch;
 use crate::harness::{scale, Test};
 use crate::mail::Mail;
 use crate::process::{
-    attempt_fork, become_subreaper, echo, eventually, fork, kill, new_ns, quit, quit_thread,
-    sleep_for_ever, unshare_pid, wait_any, wait_for, wait_for_word, wait_nobody, wait_pidfd, Child,
-    End,
+    attempt_fork, become_subreaper, eventually, fork, kill, new_ns, quit,
+    sleep_for_ever, unshare_pid, wait_any, wait_for_word, wait_for_zombie, wait_nobody,
+    wait_pidfd, Child, End,
 };
 use crate::talk::Talk;
 
@@ -26,20 +26,6 @@ pub const TESTS: &[Test] = tests![
     a_pidfd_outside_tells_a_members_end,
     no_fork_into_a_dying_namespace,
 ];
-
-/// Waits until a child is dead, and leaves it as a zombie.
-#[track_caller]
-fn wait_for_zombie(pid: i32) {
-    let dead = waitid(
-        Id::Pid(Pid::from_raw(pid)),
-        WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT,
-    );
-    check!(
-        dead.is_ok(),
-        true,
-        "waitid({pid}) that leaves a zombie: {dead:?}"
-    );
-}
 
 fn init_ends_after_members_with_parents_outside() {
     unshare_pid();
@@ -185,7 +171,7 @@ fn a_tracer_outside_that_goes_away() {
 }
 
 fn nested_members_with_parents_one_level_up() {
-    let (mine, theirs) = witness();
+    let (mine, theirs) = Talk::pair();
     let outer = new_ns(|talk| {
         let maker = fork(|talk| {
             unshare_pid();

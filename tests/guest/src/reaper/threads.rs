@@ -1,16 +1,12 @@
 //! An init of many threads ends with the last of them.
 
-use nix::errno::Errno;
-use nix::sys::signal::Signal;
-use nix::sys::wait::{waitid, waitpid, Id, WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
-use crate::catch;
+use super::family;
 use crate::harness::{scale, Test};
-use crate::mail::Mail;
 use crate::process::{
-    attempt_fork, become_subreaper, echo, eventually, fork, kill, new_ns, quit, quit_thread,
-    sleep_for_ever, unshare_pid, wait_any, wait_for, wait_for_word, wait_nobody, wait_pidfd, Child,
+    attempt_fork, echo, eventually, fork, new_ns, quit, quit_thread,
+    sleep_for_ever, wait_for, wait_for_word,
     End,
 };
 use crate::talk::Talk;
@@ -23,7 +19,7 @@ pub const TESTS: &[Test] = tests![
 ];
 
 fn the_leader_leaves_and_a_thread_stays() {
-    let (mine, theirs) = witness();
+    let (mine, theirs) = Talk::pair();
     let init = new_ns(|talk| {
         fork(|_| sleep_for_ever());
         std::thread::scope(|scope| {
@@ -74,7 +70,7 @@ fn the_leader_leaves_and_a_thread_stays() {
 }
 
 fn the_leader_leaves_and_init_is_killed() {
-    let (mine, theirs) = witness();
+    let (mine, theirs) = Talk::pair();
     let init = new_ns(|talk| {
         fork(|_| sleep_for_ever());
         std::thread::scope(|scope| {
@@ -89,7 +85,7 @@ fn the_leader_leaves_and_init_is_killed() {
 }
 
 fn a_thread_ends_the_whole_init() {
-    let (mine, theirs) = witness();
+    let (mine, theirs) = Talk::pair();
     let init = new_ns(|_| {
         family();
         std::thread::spawn(|| quit(9));
@@ -102,7 +98,7 @@ fn a_thread_ends_the_whole_init() {
 
 fn many_threads_leave_one_by_one() {
     for round in 0..scale(20, 8) {
-        let (mine, theirs) = witness();
+        let (mine, theirs) = Talk::pair();
         let init = new_ns(|talk| {
             fork(|_| sleep_for_ever());
             for _ in 0..8 {

@@ -1,20 +1,15 @@
 //! Signals over several levels, to groups, and at the death of a parent.
 
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus};
-use nix::unistd::Pid;
 
-use super::DEADLY;
-use crate::catch;
+use crate::catch::{self, catch_and_tell};
 use crate::harness::Test;
 use crate::mail::Mail;
-use crate::privilege::become_nobody;
 use crate::process::{
-    become_subreaper, echo, fork, kill, new_ns, sleep_for_ever, unshare_pid, wait_event, wait_for,
-    Child, End,
+    become_subreaper, echo, fork, kill, new_ns, sleep_for_ever, unshare_pid, wait_for, End,
 };
 use crate::talk::Talk;
-use crate::way::{Way, VALUE, WAYS};
+use crate::way::WAYS;
 
 pub const TESTS: &[Test] = tests![
     a_grandparent_is_an_ancestor,

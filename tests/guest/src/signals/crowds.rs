@@ -3,15 +3,12 @@
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
-use super::DEADLY;
-use crate::catch;
 use crate::harness::Test;
-use crate::privilege::become_nobody;
 use crate::process::{
-    echo, fork, kill, new_ns, pid, pidfd_open, sleep_for_ever, unshare_pid, wait_any,
+    echo, fork, kill, new_ns, pid, pidfd_open, sleep_for_ever, sleepers,
     wait_for_word, Child, End,
 };
-use crate::way::{Way, FORGED_PID, VALUE, WAYS};
+use crate::way::Way;
 
 pub const TESTS: &[Test] = tests![
     kill_all_by_a_member_spares_init,
@@ -22,11 +19,6 @@ pub const TESTS: &[Test] = tests![
     a_pidfd_signals_a_group,
     signal_zero_and_bad_signals,
 ];
-
-/// Members that only wait, in number.
-fn waiting_members(count: usize) -> Vec<Child> {
-    (0..count).map(|_| fork(|_| sleep_for_ever())).collect()
-}
 
 #[track_caller]
 fn check_all_killed(members: &[Child], signal: i32) {
@@ -43,7 +35,7 @@ fn check_all_killed(members: &[Child], signal: i32) {
 fn kill_all_by_a_member_spares_init() {
     let bystander = fork(echo);
     let init = new_ns(|talk| {
-        let members = waiting_members(4);
+        let members = sleepers(4);
         let killer = fork(|talk| {
             check!(kill(-1, libc::SIGKILL), Ok(()), "kill(-1) by a member");
             talk.say(0);
@@ -62,7 +54,7 @@ fn kill_all_by_a_member_spares_init() {
 fn kill_all_by_init_spares_itself() {
     let bystander = fork(echo);
     let init = new_ns(|talk| {
-        let members = waiting_members(4);
+        let members = sleepers(4);
         let inner = new_ns(|_| sleep_for_ever());
         check!(kill(-1, libc::SIGKILL), Ok(()), "kill(-1) by init");
         check_all_killed(&members, libc::SIGKILL);
@@ -113,7 +105,7 @@ fn kill_of_the_own_group() {
 fn kill_of_a_group_spares_init() {
     let init = new_ns(|talk| {
         nix::unistd::setsid().expect("setsid");
-        let members = waiting_members(3);
+        let members = sleepers(3);
         check!(
             kill(-1000, libc::SIGTERM),
             Err(Errno::ESRCH),
@@ -141,7 +133,7 @@ fn a_pidfd_signals_a_group() {
     use std::os::fd::AsRawFd;
     let init = new_ns(|talk| {
         nix::unistd::setsid().expect("setsid");
-        let members = waiting_members(3);
+        let members = sleepers(3);
         let fd = pidfd_open(1).expect("pidfd_open");
         let flag = PIDFD_SIGNAL_PROCESS_GROUP;
         // SAFETY: the null siginfo is allowed.

@@ -8,8 +8,7 @@ use crate::catch;
 use crate::harness::Test;
 use crate::privilege::become_nobody;
 use crate::process::{
-    echo, fork, kill, new_ns, pid, pidfd_open, sleep_for_ever, unshare_pid, wait_any,
-    wait_for_word, Child, End,
+    echo, fork, kill, new_ns, sleep_for_ever, unshare_pid, wait_any, End,
 };
 use crate::way::{Way, FORGED_PID, VALUE, WAYS};
 

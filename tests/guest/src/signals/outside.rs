@@ -5,12 +5,12 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
 use super::DEADLY;
-use crate::catch;
+use crate::catch::{self, catch_and_tell};
 use crate::harness::Test;
 use crate::mail::Mail;
 use crate::privilege::become_nobody;
 use crate::process::{
-    become_subreaper, echo, fork, kill, new_ns, sleep_for_ever, unshare_pid, wait_event, wait_for,
+    echo, fork, kill, new_ns, sleep_for_ever, wait_event,
     Child, End,
 };
 use crate::talk::Talk;
@@ -102,15 +102,6 @@ fn sigstop_stops_and_sigcont_continues_init() {
         check_continues(&init, &format!("by {way:?}"));
     }
     init.check_alive();
-}
-
-/// An init's story: catch a signal and tell everything about it, again and again.
-fn catch_and_tell(talk: &Talk, signals: &[i32]) {
-    catch::catch(signals);
-    talk.say(0);
-    loop {
-        talk.say_all(&catch::next().to_numbers());
-    }
 }
 
 fn init_catches_what_it_asked_for() {

@@ -3,15 +3,11 @@
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use nix::sys::wait::WaitPidFlag;
 
-use crate::catch;
-use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::mail::Mail;
 use crate::process::{
-    attempt_fork, fork, kill, new_ns, pid, pidfd_open, ppid, quit, tid, unshare_pid, wait_any,
-    wait_for, wait_for_word, End,
+    fork, new_ns, pid,
 };
 
 pub const TESTS: &[Test] = tests![

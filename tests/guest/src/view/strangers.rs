@@ -1,23 +1,14 @@
 //! Those outside are not there.
 
-use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use nix::sys::wait::WaitPidFlag;
 
-use crate::catch;
-use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
-use crate::mail::Mail;
 use crate::process::{
-    attempt_fork, fork, kill, new_ns, pid, pidfd_open, ppid, quit, tid, unshare_pid, wait_any,
-    wait_for, wait_for_word, End,
+    fork, kill, new_ns, pid, wait_for_word, End,
 };
 
-pub const TESTS: &[Test] = tests![
-    the_outside_is_invisible,
-    a_neighbour_is_invisible,
-];
+pub const TESTS: &[Test] = tests![the_outside_is_invisible, a_neighbour_is_invisible,];
 
 fn the_outside_is_invisible() {
     let outside = pid();

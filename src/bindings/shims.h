@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Macros and inline functions of the kernel, as functions that Rust can call: declared wherever
+ * this is included, and defined in shims.c.
+ */
+#ifdef PIDNS_DEFINE_SHIMS
+#define SHIM(type, name, args, ...)	\
+	type pidns_##name args;		\
+	type pidns_##name args { __VA_ARGS__; }
+#else
+#define SHIM(type, name, args, ...) type pidns_##name args;
+#endif
+
+/* ftrace */
+SHIM(unsigned long, jmp_set, (unsigned long addr), return ftrace_jmp_set(addr))
+SHIM(void, set_ip, (struct ftrace_regs *fregs, unsigned long ip),
+     ftrace_regs_set_instruction_pointer(fregs, ip))
+
+/* Locks */
+SHIM(unsigned long, spin_lock_irqsave, (spinlock_t *lock),
+     unsigned long flags; spin_lock_irqsave(lock, flags); return flags)
+SHIM(void, spin_unlock_irqrestore, (spinlock_t *lock, unsigned long flags),
+     spin_unlock_irqrestore(lock, flags))
+SHIM(void, read_lock, (rwlock_t *lock), read_lock(lock))
+SHIM(void, read_unlock, (rwlock_t *lock), read_unlock(lock))
+SHIM(void, write_lock_irq, (rwlock_t *lock), write_lock_irq(lock))
+SHIM(void, write_unlock_irq, (rwlock_t *lock), write_unlock_irq(lock))
+
+/* Number tables, caches, work */
+SHIM(void, idr_init, (struct idr *idr), idr_init(idr))
+SHIM(void, idr_preload_end, (void), idr_preload_end())
+SHIM(struct kmem_cache *, cache_create, (const char *name, unsigned int size),
+     return kmem_cache_create(name, size, 0, SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT, NULL))
+SHIM(void, init_work, (struct work_struct *work, work_func_t func), INIT_WORK(work, func))
+SHIM(struct workqueue_struct *, alloc_workqueue, (void),
+     return alloc_workqueue("pidns", WQ_UNBOUND, 0))
+
+/* Users */
+SHIM(void, get_user_ns, (struct user_namespace *ns), get_user_ns(ns))
+SHIM(void, put_user_ns, (struct user_namespace *ns), put_user_ns(ns))
+SHIM(struct user_namespace *, task_user_ns, (struct task_struct *task),
+     return task_cred_xxx(task, user_ns))
+
+/* Tasks and signals */
+SHIM(bool, fatal_signal_pending, (struct task_struct *task), return __fatal_signal_pending(task))
+SHIM(void, clear_sigpending, (void), clear_thread_flag(TIF_SIGPENDING))
+SHIM(unsigned int, no_notify_signal_save, (void), return no_notify_signal_save())
+SHIM(void, no_notify_signal_restore, (unsigned int flags), no_notify_signal_restore(flags))
+SHIM(void, set_current_idle, (void), set_current_state(TASK_IDLE | TASK_FREEZABLE))
+SHIM(void, set_current_running, (void), __set_current_state(TASK_RUNNING))
+
+/* Structures with fields that bindgen cannot see */
+SHIM(struct perf_event *, perf_event_of, (struct rcu_head *head),
+     return container_of(head, struct perf_event, rcu_head))
+
+/*
+ * A struct pid outlives the module, so the lock classes (lockdep's keys and names) must be the
+ * kernel's own: those of @model, which the kernel allocated.
+ */
+#ifdef CONFIG_LOCKDEP
+#define pidns_set_class_like(lock, like) \
+	lockdep_set_class_and_name(lock, (like)->dep_map.key, (like)->dep_map.name)
+#else
+#define pidns_set_class_like(lock, like) do { } while (0)
+#endif
+SHIM(void, init_pid_locks, (struct pid *pid, struct pid *model),
+     spin_lock_init(&pid->lock);
+     init_waitqueue_head(&pid->wait_pidfd);
+     pidns_set_class_like(&pid->lock, &model->lock);
+     pidns_set_class_like(&pid->wait_pidfd.lock, &model->wait_pidfd.lock))
