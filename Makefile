@@ -8,7 +8,7 @@ BINDGEN ?= bindgen
 .PHONY: modules install demo test check format clean distclean help kdir
 
 modules: kdir ## Build pidns.ko for the running kernel, or for KDIR=
-	@$(MAKE) -C "$(KDIR)" M="$(CURDIR)" modules
+	@$(MAKE) -C "$(KDIR)" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
 
 install: kdir ## Install pidns.ko for the kernel of KDIR
 	@$(MAKE) -C "$(KDIR)" M="$(CURDIR)" modules_install

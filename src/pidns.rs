@@ -42,8 +42,8 @@ impl kernel::Module for Pidns {
             pr_err!("not loaded: this kernel has pid namespaces of its own (CONFIG_PID_NS=y)\n");
             return Err(EOPNOTSUPP);
         }
-        if cfg!(CONFIG_FUSE_FS = "m") {
-            pr_err!("not loaded: FUSE is a module of this kernel, and its namespace references cannot be counted: build it in (CONFIG_FUSE_FS=y)\n");
+        if cfg!(any(CONFIG_FUSE_FS = "m", CONFIG_CUSE = "m")) {
+            pr_err!("not loaded: FUSE or CUSE is a module of this kernel, and its namespace references cannot be counted: build it in (CONFIG_FUSE_FS=y, and CONFIG_CUSE=y or n)\n");
             return Err(EOPNOTSUPP);
         }
         let symbols = hook::Symbols::find()?;

@@ -6,6 +6,7 @@
 use super::{
     kernel_fn,
     table::{Hook, HOOKS, PERMANENT},
+    unhook,
 };
 use crate::bindings::{self, ftrace_ops};
 use kernel::{error::to_result, prelude::*};
@@ -27,15 +28,15 @@ pub(super) struct Jumps {
 struct Sites(*mut bindings::ftrace_hash);
 
 impl Sites {
-    /// The sites of the `wanted` functions, or `None` if there are none.
-    fn new(wanted: impl Fn(&Hook) -> bool) -> Result<Option<Self>> {
+    /// The sites that become jumps, or `None` if there are none.
+    fn new() -> Result<Option<Self>> {
         // SAFETY: Allocates an empty table of 2^5 buckets, or returns null.
         let sites = Self(unsafe { kernel_fn::alloc_ftrace_hash(5) });
         if sites.0.is_null() {
             return Err(ENOMEM);
         }
         let mut empty = true;
-        for hook in HOOKS.iter().filter(|hook| wanted(hook)) {
+        for hook in HOOKS.iter().filter(|hook| hook.jumps()) {
             // SAFETY: Both are functions' addresses; the first only sets the bit that says `jump`.
             let entry = unsafe {
                 let target = bindings::pidns_jmp_set(hook.replacement());
@@ -58,14 +59,14 @@ impl Drop for Sites {
 }
 
 impl Jumps {
-    /// Makes the site of every `wanted` function jump to its replacement, in one pass. May sleep.
+    /// Makes every site that can jump to its replacement, in one pass. May sleep.
     ///
     /// # Errors
     ///
     /// `EBUSY` if another direct user took a site meanwhile or ftrace is off, `ENOMEM`; then no
     /// site is changed.
-    pub(super) fn arm(wanted: impl Fn(&Hook) -> bool) -> Result<Option<Self>> {
-        let Some(sites) = Sites::new(wanted)? else {
+    pub(super) fn arm() -> Result<Option<Self>> {
+        let Some(sites) = Sites::new()? else {
             return Ok(None);
         };
         let mut ops = KBox::new(
@@ -85,16 +86,7 @@ impl Jumps {
 
 impl Drop for Jumps {
     fn drop(&mut self) {
-        let mut told = false;
         // SAFETY: These sites were added to these `ops` by `arm`, and by nobody else.
-        while unsafe { kernel_fn::update_ftrace_direct_del(&mut *self.ops, self.sites.0) } != 0 {
-            // It needs a little memory. There is no going on without it: the sites lead to us.
-            if !told {
-                pr_warn!("cannot unhook yet, trying again\n");
-                told = true;
-            }
-            // SAFETY: The module's exit may sleep.
-            unsafe { bindings::msleep(20) };
-        }
+        unhook(|| unsafe { kernel_fn::update_ftrace_direct_del(&mut *self.ops, self.sites.0) });
     }
 }

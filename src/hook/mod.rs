@@ -84,13 +84,15 @@ impl Symbols {
     pub(crate) fn arm(self, direct: bool) -> Result<Hooks> {
         for hook in &HOOKS {
             hook.bind_original();
+            hook.decide(direct && can_jump(hook));
         }
-        let by_jump = |hook: &table::Hook| direct && can_jump(hook);
+        // First of all, so that a failure below waits for those who were already redirected.
+        let drain = Drain;
         let hooks = Hooks {
             _disarm: Disarm,
-            _redirects: Redirects::arm(|hook| !by_jump(hook))?,
-            _jumps: Jumps::arm(by_jump)?,
-            _drain: Drain,
+            _redirects: Redirects::arm()?,
+            _jumps: Jumps::arm()?,
+            _drain: drain,
         };
         ARMED.store(true, Ordering::Release);
         Ok(hooks)
@@ -117,6 +119,23 @@ impl Hooks {
     /// How many functions are hooked.
     pub(crate) fn count(&self) -> usize {
         HOOKS.len()
+    }
+}
+
+/// Unhooks, with `f`, which says 0 when that worked, and does not return before it did: a site that
+/// leads into the text of a module that has gone is the end of the machine.
+///
+/// It may want a little memory, which comes. If ftrace has shut itself down for a fault of its own
+/// it never works; then the module stays. May sleep.
+fn unhook(mut f: impl FnMut() -> c_int) {
+    let mut told = false;
+    while f() != 0 {
+        if !told {
+            pr_err!("cannot unhook the kernel's functions, trying again; if this stays, reboot\n");
+            told = true;
+        }
+        // SAFETY: The module's exit may sleep.
+        unsafe { bindings::msleep(100) };
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn can_jump(_hook: &Hook) -> bool {
 pub(super) struct Jumps(());
 
 impl Jumps {
-    pub(super) fn arm(_wanted: impl Fn(&Hook) -> bool) -> Result<Option<Self>> {
+    pub(super) fn arm() -> Result<Option<Self>> {
         Ok(None)
     }
 }

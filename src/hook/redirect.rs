@@ -6,7 +6,8 @@
 
 use super::{
     refuse,
-    table::{Hook, HOOKS, PERMANENT},
+    table::{HOOKS, PERMANENT},
+    unhook,
 };
 use crate::bindings::{self, ftrace_ops, ftrace_regs};
 use kernel::{error::to_result, ffi::c_ulong, prelude::*};
@@ -17,14 +18,14 @@ pub(super) struct Redirects {
 }
 
 impl Redirects {
-    /// Redirects every `wanted` function, in one pass. May sleep.
+    /// Redirects every function whose site does not become a jump, in one pass. May sleep.
     ///
     /// # Errors
     ///
     /// `EBUSY` if somebody else redirects one of them (a live patch) or ftrace is off, `ENOMEM`;
     /// then none is.
-    pub(super) fn arm(wanted: impl Fn(&Hook) -> bool) -> Result<Option<Self>> {
-        if !HOOKS.iter().any(&wanted) {
+    pub(super) fn arm() -> Result<Option<Self>> {
+        if HOOKS.iter().all(|hook| hook.jumps()) {
             return Ok(None);
         }
         let flags = bindings::FTRACE_OPS_FL_IPMODIFY | bindings::FTRACE_OPS_FL_SAVE_REGS;
@@ -36,7 +37,7 @@ impl Redirects {
             },
             GFP_KERNEL,
         )?;
-        let armed = Self::register(&mut ops, wanted);
+        let armed = Self::register(&mut ops);
         if armed.is_err() {
             // SAFETY: Not registered; frees the filter that was set, if any.
             unsafe { bindings::ftrace_free_filter(&mut *ops) };
@@ -44,8 +45,8 @@ impl Redirects {
         armed.map(|()| Some(Self { ops }))
     }
 
-    fn register(ops: &mut KBox<ftrace_ops>, wanted: impl Fn(&Hook) -> bool) -> Result {
-        for hook in HOOKS.iter().filter(|hook| wanted(hook)) {
+    fn register(ops: &mut KBox<ftrace_ops>) -> Result {
+        for hook in HOOKS.iter().filter(|hook| !hook.jumps()) {
             // SAFETY: `ops` is not registered yet, and the site is one of ftrace's.
             to_result(unsafe { bindings::ftrace_set_filter_ip(&mut **ops, hook.site(), 0, 0) })
                 .map_err(|error| refuse("ftrace cannot redirect", hook.name(), error))?;
@@ -59,10 +60,9 @@ impl Redirects {
 impl Drop for Redirects {
     fn drop(&mut self) {
         // SAFETY: Registered by `arm`. It waits for the trampoline's users.
-        unsafe {
-            bindings::unregister_ftrace_function(&mut *self.ops);
-            bindings::ftrace_free_filter(&mut *self.ops);
-        }
+        unhook(|| unsafe { bindings::unregister_ftrace_function(&mut *self.ops) });
+        // SAFETY: Not registered any more.
+        unsafe { bindings::ftrace_free_filter(&mut *self.ops) };
     }
 }
 

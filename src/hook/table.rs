@@ -11,7 +11,7 @@ use super::{
 use crate::{bindings, namespace, pid, signal, surface};
 use core::{
     ffi::c_void,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 use kernel::{ffi::c_ulong, prelude::*, str::CStr};
 
@@ -27,6 +27,8 @@ pub(super) struct Hook {
     original: Option<Call>,
     /// Where the function is patched: its ftrace location. 0 until it is found.
     site: AtomicUsize,
+    /// Whether the site becomes a jump; otherwise the function is redirected.
+    jumps: AtomicBool,
 }
 
 // SAFETY: The pointer is the address of a function; the rest is `Sync`.
@@ -54,6 +56,17 @@ impl Hook {
         if let Some(call) = &self.original {
             call.bind(self.site() + bindings::MCOUNT_INSN_SIZE as usize);
         }
+    }
+
+    /// Decides how the function is replaced. Once and for all: were a jump that another direct user
+    /// has meanwhile made impossible to become a redirect, or the other way round, between the
+    /// passes that arm the two, the function would be in neither or in both.
+    pub(super) fn decide(&self, jumps: bool) {
+        self.jumps.store(jumps, Ordering::Relaxed);
+    }
+
+    pub(super) fn jumps(&self) -> bool {
+        self.jumps.load(Ordering::Relaxed)
     }
 
     pub(super) fn name(&self) -> &'static CStr {
@@ -114,6 +127,7 @@ macro_rules! hooks {
                 replacement: $replacement as *const c_void,
                 original: original!($name $kind),
                 site: AtomicUsize::new(0),
+                jumps: AtomicBool::new(false),
             }
         ),*];
 
@@ -156,11 +170,11 @@ hooks! {
     init_seq_pidns => surface::bpf::init_seq_pidns, wrapped;
     #[cfg(CONFIG_BPF_SYSCALL)]
     fini_seq_pidns => surface::bpf::fini_seq_pidns, wrapped;
-    #[cfg(CONFIG_FUSE_FS)]
+    #[cfg(CONFIG_FUSE_FS = "y")]
     fuse_conn_init => surface::fuse::fuse_conn_init, wrapped;
-    #[cfg(CONFIG_FUSE_FS)]
+    #[cfg(CONFIG_FUSE_FS = "y")]
     fuse_free_conn => surface::fuse::fuse_free_conn, wrapped;
-    #[cfg(CONFIG_CUSE)]
+    #[cfg(CONFIG_CUSE = "y")]
     cuse_fc_release => surface::fuse::cuse_fc_release, wrapped;
     #[cfg(CONFIG_PERF_EVENTS)]
     perf_event_alloc => surface::perf::perf_event_alloc, wrapped;

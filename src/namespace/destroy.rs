@@ -2,10 +2,11 @@
 
 //! A namespace's end, when the last reference to it is gone.
 //!
-//! In three steps: a worker takes it out of the tree and lets the module go; then a Tasks RCU
-//! grace period, for `put_pid`, which still reads `pid_cachep` after it dropped the last reference
-//! and may be preempted in between; then an RCU grace period, for the same in a softirq, and for
-//! readers that found the namespace by RCU. Then its memory is freed.
+//! In three steps: a worker takes it out of the tree and lets the module go; an RCU grace period
+//! later, as in mainline, its user may have another one; and after a Tasks RCU grace period its
+//! memory is freed. `put_pid` still reads `pid_cachep` after it dropped the last reference: in a
+//! softirq, for which RCU waits, or in a task that may be preempted in between, for which Tasks RCU
+//! waits. RCU also waits for readers that found the namespace by a pid.
 
 use super::{cache, create::let_module_go, reference};
 use crate::{
@@ -40,13 +41,13 @@ impl Undertaker {
 impl Drop for Undertaker {
     fn drop(&mut self) {
         // SAFETY: No namespace lives, and no function is hooked, so no work is queued any more.
-        // The workers' last callbacks go first through Tasks RCU, then through RCU; pids of the
-        // dead are freed by `delayed_put_pid`, an RCU callback too, or by `put_pid` in a task,
-        // for which the hooks' end waited (`hook::inside::drain`).
+        // The workers' last callbacks go first through RCU, then through Tasks RCU. Pids of the dead
+        // are freed by `delayed_put_pid`, an RCU callback too, or by `put_pid` in a task, for which
+        // the hooks' end waited (`hook::inside::drain`).
         unsafe {
             bindings::destroy_workqueue(WORKERS.swap(ptr::null_mut(), Ordering::Relaxed));
-            bindings::rcu_barrier_tasks();
             bindings::rcu_barrier();
+            bindings::rcu_barrier_tasks();
         }
     }
 }
@@ -100,23 +101,27 @@ unsafe fn destroy_one(ns: *mut pid_namespace) {
         kernel_fn::unregister_pidns_sysctls(ns);
         kernel_fn::__ns_common_free(&raw mut (*ns).ns);
         bindings::idr_destroy(&raw mut (*ns).idr);
-        kernel_fn::dec_ucount((*ns).ucounts, bindings::ucount_type_UCOUNT_PID_NAMESPACES);
-        bindings::call_rcu_tasks(&raw mut (*ns).rcu, Some(after_tasks));
+        bindings::call_rcu(&raw mut (*ns).rcu, Some(after_rcu));
     }
     let_module_go();
 }
 
-/// The end of the Tasks RCU grace period.
+/// The end of the RCU grace period (`kernel/pid_namespace.c: delayed_free_pidns`).
 ///
 /// # Safety
 ///
 /// `head` must be the `rcu` of a namespace that nobody holds, and unused.
-unsafe extern "C" fn after_tasks(head: *mut callback_head) {
+unsafe extern "C" fn after_rcu(head: *mut callback_head) {
     // SAFETY: The caller's promise.
-    unsafe { bindings::call_rcu(head, Some(free)) }
+    unsafe {
+        let ns: *mut pid_namespace = container_of!(head, pid_namespace, rcu);
+        kernel_fn::dec_ucount((*ns).ucounts, bindings::ucount_type_UCOUNT_PID_NAMESPACES);
+        bindings::pidns_put_user_ns((*ns).user_ns);
+        bindings::call_rcu_tasks(head, Some(free));
+    }
 }
 
-/// The end of the RCU grace period.
+/// The end of the Tasks RCU grace period.
 ///
 /// # Safety
 ///
@@ -125,7 +130,6 @@ unsafe extern "C" fn free(head: *mut callback_head) {
     // SAFETY: The caller's promise.
     unsafe {
         let ns: *mut pid_namespace = container_of!(head, pid_namespace, rcu);
-        bindings::pidns_put_user_ns((*ns).user_ns);
         bindings::kmem_cache_free(cache::namespaces(), ns.cast());
     }
 }

@@ -44,7 +44,7 @@ pub(crate) unsafe extern "C" fn fuse_free_conn(connection: *mut fuse_conn) {
 /// # Safety
 ///
 /// As above.
-#[cfg(CONFIG_CUSE)]
+#[cfg(CONFIG_CUSE = "y")]
 pub(crate) unsafe extern "C" fn cuse_fc_release(connection: *mut fuse_conn) {
     let held = holder::take(connection);
     // SAFETY: The caller's promise.

@@ -4,7 +4,7 @@
 
 #[cfg(CONFIG_BPF_SYSCALL)]
 pub(crate) mod bpf;
-#[cfg(CONFIG_FUSE_FS)]
+#[cfg(CONFIG_FUSE_FS = "y")]
 pub(crate) mod fuse;
 #[cfg(CONFIG_PERF_EVENTS)]
 pub(crate) mod perf;

@@ -49,15 +49,10 @@ pub fn catch(signals: &[i32]) {
 #[track_caller]
 pub fn next() -> Caught {
     let mut caught = [0i32; 5];
-    // SAFETY: the buffer is live and its length is right.
     let got = retry(|| {
-        Errno::result(unsafe {
-            libc::read(
-                READ_END.load(Ordering::Relaxed),
-                caught.as_mut_ptr().cast(),
-                size_of_val(&caught),
-            )
-        })
+        let fd = READ_END.load(Ordering::Relaxed);
+        // SAFETY: the buffer is live and its length is right.
+        Errno::result(unsafe { libc::read(fd, caught.as_mut_ptr().cast(), size_of_val(&caught)) })
     });
     check!(
         got,

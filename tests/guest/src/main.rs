@@ -98,7 +98,7 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "load",
-        parts: &[load::TESTS],
+        parts: &[load::TESTS, load::STORMS],
     },
 ];
 

@@ -71,8 +71,10 @@ impl Talk {
 
     #[track_caller]
     pub fn hear_all(&self) -> Vec<i32> {
-        self.hear_or_end()
-            .unwrap_or_else(|| panic!("the other side is gone"))
+        match self.hear_or_end() {
+            Some(numbers) => numbers,
+            None => panic!("the other side is gone"),
+        }
     }
 
     /// Waits for a message, or for the last holder of the other end to be gone (`None`).

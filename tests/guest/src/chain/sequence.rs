@@ -128,10 +128,7 @@ fn pid_max_is_per_namespace() {
 fn pid_max_has_a_least_value() {
     let proc = Proc::at("/proc");
     let init = new_ns(|talk| {
-        let set = |n: &str| {
-            proc.write("sys/kernel/pid_max", n)
-                .map_or_else(|e| e as i32, |()| 0)
-        };
+        let set = |n: &str| errno_of(proc.write("sys/kernel/pid_max", n));
         talk.say_all(&[set("300"), set("4194305"), set("301"), set("4194304")]);
     });
     check!(

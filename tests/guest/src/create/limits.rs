@@ -1,6 +1,5 @@
 //! Who may not make a namespace, and how many there may be.
 
-
 use nix::errno::Errno;
 
 use crate::clone::{Clone, NEWPID};
@@ -10,8 +9,7 @@ use crate::privilege::{
 };
 use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, eventually, fork, new_ns, pid, unshare, unshare_pid,
-    wait_for_word, End,
+    attempt_fork, errno_of, eventually, fork, new_ns, pid, unshare, unshare_pid, wait_for_word, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -27,15 +25,15 @@ pub const TESTS: &[Test] = tests![
 ];
 
 fn without_the_capability() {
+    check!(
+        Clone::new(NEWPID).attempt_inside(),
+        Ok(1),
+        "root with all capabilities"
+    );
     let all_but = fork(|talk| {
         drop_capability(CAP_SYS_ADMIN);
-        let by_clone = Clone::new(NEWPID)
-            .attempt()
-            .map_or_else(|e| e as i32, |_| 0);
-        talk.say_all(&[
-            by_clone,
-            unshare(libc::CLONE_NEWPID).map_or_else(|e| e as i32, |()| 0),
-        ]);
+        let by_clone = errno_of(Clone::new(NEWPID).attempt());
+        talk.say_all(&[by_clone, errno_of(unshare(libc::CLONE_NEWPID))]);
     });
     check!(
         all_but.hear_all(),

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::process::{
-    attempt_fork, fork, new_ns, pid, ppid, quit, unshare, unshare_pid, wait_for,
+    attempt_fork, errno_of, fork, new_ns, pid, ppid, quit, unshare, unshare_pid, wait_for,
     wait_for_word, End,
 };
 
@@ -113,8 +113,9 @@ fn a_vforked_init_shares_memory() {
     check!(child > 1, true, "clone returned {child}");
     check!(wait_for(child), End::Exit(7));
     // SAFETY: the pointer is to a live variable.
+    let written = unsafe { place.read_volatile() };
     check!(
-        unsafe { place.read_volatile() },
+        written,
         1,
         "the number that the child wrote into our memory"
     );
@@ -149,7 +150,7 @@ fn clone_parent_makes_the_parents_child_an_init() {
 fn init_cannot_make_siblings() {
     let init = new_ns(|talk| {
         let sibling = Clone::new(libc::CLONE_PARENT as u64).start(|_| ());
-        talk.say(sibling.map_or_else(|e| e as i32, |_| 0));
+        talk.say(errno_of(sibling));
     });
     check!(init.hear(), libc::EINVAL, "clone3(CLONE_PARENT) by init");
 }
@@ -205,7 +206,7 @@ fn a_member_may_unshare_again() {
             talk.say_all(&[
                 pid(),
                 Clone::new(0).attempt_inside().expect("fork"),
-                attempt_fork().map_or_else(|e| e as i32, |n| n),
+                errno_of(attempt_fork()),
             ]);
         });
         talk.say_all(&member.hear_all());

@@ -2,15 +2,11 @@
 
 use std::os::fd::AsRawFd;
 
-
 use super::program::*;
 use crate::catch;
 use crate::harness::{scale, this_program, Test};
 use crate::mail::Mail;
-use crate::process::{
-    fork, kill, new_ns, quit_thread, sleep_for_ever,
-    unshare_pid, Child, End,
-};
+use crate::process::{fork, kill, new_ns, quit_thread, sleep_for_ever, unshare_pid, Child, End};
 use crate::talk::Talk;
 
 pub const TESTS: &[Test] = tests![
@@ -232,11 +228,8 @@ fn a_pidfd_follows_a_thread_that_starts_anew() {
         revents: 0,
     };
     // SAFETY: the pointer is to one live pollfd.
-    check!(
-        unsafe { libc::poll(&mut poll, 1, 0) },
-        0,
-        "an end before the end"
-    );
+    let ready = unsafe { libc::poll(&mut poll, 1, 0) };
+    check!(ready, 0, "an end before the end");
     init.kill(libc::SIGKILL);
     crate::process::wait_pidfd(&pidfd);
     check!(init.wait(), End::Killed(libc::SIGKILL));

@@ -6,9 +6,7 @@ use std::os::fd::RawFd;
 use nix::errno::Errno;
 
 use crate::clone::Clone;
-use crate::process::{
-    attempt_fork, fork, pid, ppid, quit, tid, wait_for, Child, End,
-};
+use crate::process::{attempt_fork, fork, pid, ppid, quit, tid, wait_for, Child, End};
 use crate::talk::Talk;
 use crate::way::WAYS;
 

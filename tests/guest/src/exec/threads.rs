@@ -1,13 +1,10 @@
 //! The numbers of threads.
 
-
 use nix::errno::Errno;
 
 use crate::catch;
 use crate::harness::Test;
-use crate::process::{
-    attempt_fork, fork, kill, new_ns, tid, wait_for_word,
-};
+use crate::process::{attempt_fork, fork, kill, new_ns, tid, wait_for_word};
 
 pub const TESTS: &[Test] = tests![
     signals_to_threads_by_number,

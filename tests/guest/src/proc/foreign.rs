@@ -7,9 +7,7 @@ use nix::fcntl::OFlag;
 
 use crate::harness::Test;
 use crate::proc_fs::Proc;
-use crate::process::{
-    attempt_fork, echo, fork, new_ns, pid, sleep_for_ever, sleepers, End,
-};
+use crate::process::{attempt_fork, echo, fork, new_ns, pid, sleep_for_ever, sleepers, End};
 
 pub const TESTS: &[Test] = tests![
     the_last_number_in_loadavg,
@@ -57,7 +55,6 @@ fn an_outer_mount_read_from_inside() {
     let me = pid();
     let init = new_ns(|talk| {
         let own: i32 = outer.link("self").expect("self").parse().expect("a number");
-        talk.say(own);
         check!(
             outer.stat("self").ppid,
             me,
@@ -68,6 +65,7 @@ fn an_outer_mount_read_from_inside() {
             true,
             "the outside in its own mount"
         );
+        talk.say(own);
         talk.hear_or_end();
     });
     check!(

@@ -1,13 +1,12 @@
 //! A mount inside: exactly the members and those below.
 
-
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
 
 use crate::harness::Test;
 use crate::proc_fs::{Proc, Stat};
 use crate::process::{
-    attempt_fork, fork, new_ns, pid, sleep_for_ever, sleepers, unshare, unshare_pid,
-    wait_for_word, End,
+    attempt_fork, fork, new_ns, pid, sleep_for_ever, sleepers, unshare, unshare_pid, wait_for_word,
+    End,
 };
 
 pub const TESTS: &[Test] = tests![

@@ -10,8 +10,8 @@ use crate::catch;
 use crate::harness::{scale, Test};
 use crate::mail::Mail;
 use crate::process::{
-    attempt_fork, echo, eventually, fork, kill, new_ns, quit, quit_thread,
-    sleep_for_ever, wait_for_zombie, Child, End,
+    attempt_fork, echo, eventually, fork, kill, new_ns, quit, quit_thread, sleep_for_ever,
+    wait_for_zombie, Child, End,
 };
 use crate::talk::Talk;
 

@@ -9,9 +9,8 @@ use crate::catch;
 use crate::harness::{scale, Test};
 use crate::mail::Mail;
 use crate::process::{
-    attempt_fork, become_subreaper, eventually, fork, kill, new_ns, quit,
-    sleep_for_ever, unshare_pid, wait_any, wait_for_word, wait_for_zombie, wait_nobody,
-    wait_pidfd, Child, End,
+    attempt_fork, become_subreaper, eventually, fork, kill, new_ns, quit, sleep_for_ever,
+    unshare_pid, wait_any, wait_for_word, wait_for_zombie, wait_nobody, wait_pidfd, Child, End,
 };
 use crate::talk::Talk;
 

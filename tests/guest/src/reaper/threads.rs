@@ -5,9 +5,8 @@ use nix::unistd::Pid;
 use super::family;
 use crate::harness::{scale, Test};
 use crate::process::{
-    attempt_fork, echo, eventually, fork, new_ns, quit, quit_thread,
-    sleep_for_ever, wait_for, wait_for_word,
-    End,
+    attempt_fork, echo, eventually, fork, new_ns, quit, quit_thread, sleep_for_ever, wait_for,
+    wait_for_word, End,
 };
 use crate::talk::Talk;
 

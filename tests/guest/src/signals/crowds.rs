@@ -5,8 +5,7 @@ use nix::sys::signal::Signal;
 
 use crate::harness::Test;
 use crate::process::{
-    echo, fork, kill, new_ns, pid, pidfd_open, sleep_for_ever, sleepers,
-    wait_for_word, Child, End,
+    echo, fork, kill, new_ns, pid, pidfd_open, sleep_for_ever, sleepers, wait_for_word, Child, End,
 };
 use crate::way::Way;
 

@@ -7,9 +7,7 @@ use super::DEADLY;
 use crate::catch;
 use crate::harness::Test;
 use crate::privilege::become_nobody;
-use crate::process::{
-    echo, fork, kill, new_ns, sleep_for_ever, unshare_pid, wait_any, End,
-};
+use crate::process::{echo, fork, kill, new_ns, sleep_for_ever, unshare_pid, wait_any, End};
 use crate::way::{Way, FORGED_PID, VALUE, WAYS};
 
 pub const TESTS: &[Test] = tests![
@@ -17,6 +15,7 @@ pub const TESTS: &[Test] = tests![
     init_survives_sigkill_and_sigstop,
     init_survives_itself,
     init_survives_its_threads,
+    a_signal_that_only_the_leader_blocks_ends_init,
     init_survives_a_member_with_a_parent_outside,
     an_inner_init_survives_its_children,
     init_catches_what_it_asked_for,
@@ -82,17 +81,41 @@ fn init_survives_itself() {
 
 fn init_survives_its_threads() {
     let init = new_ns(|talk| {
-        let thread = std::thread::spawn(|| {
+        let (go, gone) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
             let own = crate::process::tid();
+            gone.recv().expect("a word");
             for signal in DEADLY.iter().chain(&[libc::SIGKILL, libc::SIGSTOP]) {
                 check!(Way::Tkill.send(own, *signal), Ok(()));
                 check!(Way::Kill.send(1, *signal), Ok(()));
             }
         });
+        // While a thread is being made its maker blocks every signal; see the next test.
+        go.send(()).expect("a word");
         thread.join().expect("join");
         echo(talk);
     });
     init.check_alive();
+}
+
+/// A signal that the leader blocks is not dropped when it is sent, and a thread that does not
+/// block it takes it with its default action, which nothing prevents on the sending side.
+fn a_signal_that_only_the_leader_blocks_ends_init() {
+    let init = new_ns(|talk| {
+        let (go, gone) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            go.send(()).expect("a word");
+            sleep_for_ever();
+        });
+        gone.recv().expect("a word");
+        catch::block(Signal::SIGTERM);
+        talk.say(0);
+        let member = fork(|_| check!(kill(1, libc::SIGTERM), Ok(())));
+        check!(member.wait(), End::Exit(0), "the end of the sender");
+        sleep_for_ever();
+    });
+    init.hear();
+    check!(init.wait(), End::Killed(libc::SIGTERM));
 }
 
 fn init_survives_a_member_with_a_parent_outside() {

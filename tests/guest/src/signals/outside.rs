@@ -9,10 +9,7 @@ use crate::catch::{self, catch_and_tell};
 use crate::harness::Test;
 use crate::mail::Mail;
 use crate::privilege::become_nobody;
-use crate::process::{
-    echo, fork, kill, new_ns, sleep_for_ever, wait_event,
-    Child, End,
-};
+use crate::process::{echo, fork, kill, new_ns, sleep_for_ever, wait_event, Child, End};
 use crate::talk::Talk;
 use crate::way::{Way, VALUE, WAYS};
 

@@ -6,9 +6,7 @@ use nix::errno::Errno;
 
 use crate::harness::Test;
 use crate::mail::Mail;
-use crate::process::{
-    fork, new_ns, pid,
-};
+use crate::process::{fork, new_ns, pid};
 
 pub const TESTS: &[Test] = tests![
     credentials_go_up,

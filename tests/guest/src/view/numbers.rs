@@ -1,6 +1,5 @@
 //! Everybody has a number per level: what each side calls itself and the other.
 
-
 use nix::errno::Errno;
 use nix::sys::wait::WaitPidFlag;
 
@@ -179,16 +178,14 @@ fn clone_writes_each_sides_number() {
     let flags = NEWPID | (libc::CLONE_PARENT_SETTID | libc::CLONE_CHILD_SETTID) as u64;
     let call = Clone::new(flags)
         .with(|a| (a.parent_tid, a.child_tid) = (parent_tid as u64, child_tid as u64));
-    // SAFETY: the pointer is to the child's own copy of a live variable.
-    let init = call
-        .start(|talk| talk.say(unsafe { child_tid.read_volatile() }))
-        .expect("clone3");
+    let init = call.start(|talk| {
+        // SAFETY: the pointer is to the child's own copy of a live variable.
+        talk.say(unsafe { child_tid.read_volatile() })
+    });
+    let init = init.expect("clone3");
     // SAFETY: the pointer is to a live variable.
-    check!(
-        unsafe { parent_tid.read_volatile() },
-        init.pid,
-        "the number that the parent finds"
-    );
+    let found = unsafe { parent_tid.read_volatile() };
+    check!(found, init.pid, "the number that the parent finds");
     check!(init.hear(), 1, "the number that the child finds");
 }
 

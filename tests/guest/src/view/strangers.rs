@@ -1,12 +1,9 @@
 //! Those outside are not there.
 
-
 use nix::errno::Errno;
 
 use crate::harness::Test;
-use crate::process::{
-    fork, kill, new_ns, pid, wait_for_word, End,
-};
+use crate::process::{fork, kill, new_ns, pid, wait_for_word, End};
 
 pub const TESTS: &[Test] = tests![the_outside_is_invisible, a_neighbour_is_invisible,];
 
