@@ -32,7 +32,7 @@ pub const STORMS: &[Test] = tests![900; loads_and_unloads_under_a_storm_of_forks
 const MODULE: &str = "/lib/pidns/pidns.ko";
 
 /// Skips the test where there is nothing to load; makes sure that the module is there otherwise.
-fn start() {
+pub fn start() {
     if !kernel().starts_with("supply") {
         crate::report::skip("this kernel has pid namespaces of its own");
     }
@@ -119,7 +119,7 @@ fn without_the_module_there_are_no_namespaces() {
 
 /// Fails unless the module stays for as long as something is held, and goes when it is let go.
 #[track_caller]
-fn check_held(let_go: impl FnOnce()) {
+pub fn check_held(let_go: impl FnOnce()) {
     for _ in 0..3 {
         check!(
             unload(),

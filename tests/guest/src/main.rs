@@ -20,6 +20,7 @@ mod chain;
 mod create;
 mod exec;
 mod forkfail;
+mod holders;
 mod load;
 mod nesting;
 mod proc;
@@ -98,7 +99,7 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "load",
-        parts: &[load::TESTS, load::STORMS],
+        parts: &[holders::TESTS, load::TESTS, load::STORMS],
     },
 ];
 

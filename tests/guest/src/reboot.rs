@@ -23,6 +23,7 @@ pub const TESTS: &[Test] = tests![
     without_the_capability,
     by_the_owner_of_a_user_namespace,
     not_by_a_stranger_to_the_user_namespace,
+    by_the_system_call_of_32_bit_programs,
 ];
 
 const RESTART: u32 = 0x0123_4567;
@@ -199,4 +200,31 @@ fn not_by_a_stranger_to_the_user_namespace() {
         echo(talk);
     });
     init.check_alive();
+}
+
+/// The machine has two doors to this system call: a namespace's root must find both the same.
+fn by_the_system_call_of_32_bit_programs() {
+    const NR_REBOOT: i32 = 88;
+    let reboot32 = |command: u32| -> i32 {
+        let mut result = NR_REBOOT;
+        // SAFETY: the call reads its registers alone; rbx is put back.
+        unsafe {
+            std::arch::asm!(
+                "xchg {magic1:r}, rbx",
+                "int 0x80",
+                "xchg {magic1:r}, rbx",
+                magic1 = inout(reg) u64::from(MAGIC1) => _,
+                inout("eax") result,
+                in("ecx") MAGIC2,
+                in("edx") command,
+                in("esi") 0,
+            );
+        }
+        result
+    };
+    let init = new_ns(|_| {
+        check!(reboot32(CAD_ON), -libc::EINVAL, "a command for machines");
+        reboot32(POWER_OFF);
+    });
+    check!(init.wait(), End::Killed(libc::SIGINT));
 }
