@@ -161,7 +161,7 @@ pub(crate) fn take<T>(key: *const T) -> Holder {
     Holder(entry)
 }
 
-/// In the kernel, with `make kunit`: the table against what it promises.
+/// In the kernel, built with `PIDNS_KUNIT=1`: the table against what it promises.
 #[cfg(pidns_kunit)]
 #[kernel::macros::kunit_tests(pidns_holder)]
 mod tests {

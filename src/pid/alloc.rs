@@ -280,7 +280,7 @@ unsafe fn publish(map: &mut Pidmap, pid: *mut pid) -> Result {
     Ok(())
 }
 
-/// In the kernel, with `make kunit`: pids without tasks.
+/// In the kernel, built with `PIDNS_KUNIT=1`: pids without tasks.
 #[cfg(pidns_kunit)]
 #[kernel::macros::kunit_tests(pidns_alloc)]
 mod tests {
