@@ -8,7 +8,17 @@ use std::collections::BTreeSet;
 #[test]
 fn a_chosen_number_is_between_1_and_pid_max() {
     for pid_max in [1, 2, 301, 32768, 1 << 22] {
-        for nr in [i32::MIN, -1, 0, 1, 2, pid_max - 1, pid_max, pid_max + 1, i32::MAX] {
+        for nr in [
+            i32::MIN,
+            -1,
+            0,
+            1,
+            2,
+            pid_max - 1,
+            pid_max,
+            pid_max + 1,
+            i32::MAX,
+        ] {
             let expected = if (1..pid_max).contains(&nr) {
                 Ok(Request::Exactly(nr))
             } else {
