@@ -32,8 +32,10 @@ module! {
 struct Pidns {
     /// First to go: no new call reaches the module, and those under way have left it.
     _hooks: hook::Hooks,
-    /// Last to go: what freed namespaces and pids leave behind.
+    /// Then what freed namespaces and pids leave behind.
     _namespaces: namespace::Namespaces,
+    /// The last word.
+    _farewell: Farewell,
 }
 
 impl kernel::Module for Pidns {
@@ -56,11 +58,15 @@ impl kernel::Module for Pidns {
         Ok(Self {
             _hooks: hooks,
             _namespaces: namespaces,
+            _farewell: Farewell,
         })
     }
 }
 
-impl Drop for Pidns {
+/// On drop: the line in the log that says that all is as it was.
+struct Farewell;
+
+impl Drop for Farewell {
     fn drop(&mut self) {
         pr_info!("unloaded\n");
     }

@@ -27,7 +27,7 @@ pub const TESTS: &[Test] = tests![300;
 ];
 
 /// Hundreds of loads, each of which waits for every task of the storm.
-pub const STORMS: &[Test] = tests![900; loads_and_unloads_under_a_storm_of_forks];
+pub const STORMS: &[Test] = tests![1500; loads_and_unloads_under_a_storm_of_forks];
 
 const MODULE: &str = "/lib/pidns/pidns.ko";
 
@@ -232,7 +232,12 @@ fn storm() -> Vec<Child> {
     (0..processors)
         .map(|_| {
             fork(|_| loop {
-                attempt_fork().expect("fork in a storm");
+                for _ in 0..16 {
+                    attempt_fork().expect("fork in a storm");
+                }
+                // Emulated processors that take turns would otherwise never come to rest, and
+                // every grace period that an unload waits for would take seconds.
+                std::thread::sleep(std::time::Duration::from_millis(5));
             })
         })
         .collect()
