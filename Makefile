@@ -3,7 +3,9 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 RUSTC ?= rustc
-BINDGEN ?= bindgen
+# The one that `make demo` built, where there is no other.
+cache-bindgen := $(wildcard $(or $(PIDNS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pidns)/bindgen/bin/bindgen)
+BINDGEN ?= $(or $(shell command -v bindgen),$(cache-bindgen),bindgen)
 
 .PHONY: modules install demo test check format clean distclean help kdir
 
@@ -42,8 +44,8 @@ help: ## List the targets
 have = $(shell grep -q '^$(1)=y' "$(KDIR)/include/config/auto.conf" && echo y)
 tool = $(shell command -v "$(1)")
 kdir:
-	$(if $(wildcard $(KDIR)/Makefile),,$(error no kernel build directory $(KDIR): \
-		install linux-headers-$(shell uname -r), or say make KDIR=DIRECTORY))
+	$(if $(wildcard $(KDIR)/Makefile),,$(error $(KDIR) is no build directory of a kernel: \
+		say make KDIR=DIRECTORY, or install linux-headers-$(shell uname -r) for the running one))
 	$(if $(wildcard $(KDIR)/include/config/auto.conf),,$(error $(KDIR) is not configured: build that kernel first))
 	$(if $(call have,CONFIG_MODULES),,$(error the kernel of $(KDIR) has no CONFIG_MODULES: build it with modules))
 	$(if $(call have,CONFIG_RUST),,$(error the kernel of $(KDIR) has no CONFIG_RUST: build it with Rust))
