@@ -27,7 +27,7 @@ pub const TESTS: &[Test] = tests![300;
 ];
 
 /// Hundreds of loads, each of which waits for every task of the storm.
-pub const STORMS: &[Test] = tests![1500; loads_and_unloads_under_a_storm_of_forks];
+pub const STORMS: &[Test] = tests![2000; loads_and_unloads_under_a_storm_of_forks];
 
 const MODULE: &str = "/lib/pidns/pidns.ko";
 
@@ -237,7 +237,7 @@ fn storm() -> Vec<Child> {
                 }
                 // Emulated processors that take turns would otherwise never come to rest, and
                 // every grace period that an unload waits for would take seconds.
-                std::thread::sleep(std::time::Duration::from_millis(5));
+                std::thread::sleep(std::time::Duration::from_millis(20));
             })
         })
         .collect()
