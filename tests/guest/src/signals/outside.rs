@@ -295,7 +295,15 @@ fn a_tracer_cannot_inject_a_default_action() {
     }
     nix::sys::ptrace::cont(number, Signal::SIGTERM).expect("PTRACE_CONT with SIGTERM");
     nix::sys::ptrace::interrupt(number).expect("PTRACE_INTERRUPT");
-    let event = wait_event(init.pid, WaitPidFlag::__WALL);
+    // The sender of SIGUSR1 may end in between.
+    let event = loop {
+        match wait_event(init.pid, WaitPidFlag::__WALL) {
+            WaitStatus::Stopped(_, Signal::SIGCHLD) => {
+                nix::sys::ptrace::cont(number, None).expect("PTRACE_CONT")
+            }
+            event => break event,
+        }
+    };
     check!(
         matches!(event, WaitStatus::PtraceEvent(..)),
         true,
