@@ -30,7 +30,9 @@ module! {
 
 /// The loaded module.
 struct Pidns {
-    /// First to go: no new call reaches the module, and those under way have left it.
+    /// First to go: no more namespaces, nothing in procfs that leads here.
+    _surface: surface::Surface,
+    /// Then no new call reaches the module, and those under way have left it.
     _hooks: hook::Hooks,
     /// Then what freed namespaces and pids leave behind.
     _namespaces: namespace::Namespaces,
@@ -51,11 +53,13 @@ impl kernel::Module for Pidns {
         let symbols = hook::Symbols::find()?;
         let namespaces = namespace::Namespaces::new(module)?;
         let hooks = symbols.arm(module_parameters::direct.value())?;
+        let surface = surface::Surface::new(&hooks)?;
         pr_info!(
             "version 0.1.0, supply mode, {} functions hooked\n",
             hooks.count()
         );
         Ok(Self {
+            _surface: surface,
             _hooks: hooks,
             _namespaces: namespaces,
             _farewell: Farewell,

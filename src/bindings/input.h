@@ -8,28 +8,48 @@
 
 #include <linux/acct.h>
 #include <linux/bpf.h>
+#include <linux/cgroup_namespace.h>
 #include <linux/ftrace.h>
+#include <linux/exportfs.h>
 #include <linux/fs_context.h>
+#include <linux/fs_parser.h>
+#include <linux/fs_struct.h>
 #include <linux/idr.h>
+#include <linux/ipc_namespace.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
+#include <linux/memfd.h>
+#include <linux/mnt_namespace.h>
 #include <linux/nsfs.h>
 #include <linux/nstree.h>
 #include <linux/perf_event.h>
 #include <linux/pid_namespace.h>
 #include <linux/pidfs.h>
+#include <linux/proc_fs.h>
 #include <linux/proc_ns.h>
 #include <linux/ptrace.h>
 #include <linux/reboot.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/sem.h>
 #include <linux/srcu.h>
 #include <linux/static_call.h>
 #include <linux/task_work.h>
+#include <linux/time_namespace.h>
 #include <linux/user_namespace.h>
+#include <linux/utsname.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <net/net_namespace.h>
+#include <uapi/linux/memfd.h>
+#include <uapi/linux/pidfd.h>
 #include <uapi/linux/wait.h>
+/* Private headers of the kernel's source, found from its include folder; the second is not meant
+ * for modules and asserts a value that is another in them. */
+#include "../fs/internal.h"
+#define PROC_ENTRY_PERMANENT 1
+#include "../fs/proc/internal.h"
+#undef PROC_ENTRY_PERMANENT
 
 /* Static in the kernel, or in a header of its own folder: declared nowhere that a module can read. */
 struct fuse_conn;
@@ -58,68 +78,63 @@ struct perf_event *perf_event_alloc(struct perf_event_attr *attr, int cpu, struc
 				    perf_overflow_handler_t overflow_handler, void *context,
 				    int cgroup_fd);
 void free_event_rcu(struct rcu_head *head);
+int proc_ns_dir_readdir(struct file *file, struct dir_context *ctx);
+struct dentry *proc_ns_dir_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
+struct dentry *proc_ns_instantiate(struct dentry *dentry, struct task_struct *task,
+				   const void *ptr);
+const char *proc_ns_get_link(struct dentry *dentry, struct inode *inode,
+			     struct delayed_call *done);
+int proc_ns_readlink(struct dentry *dentry, char __user *buffer, int buflen);
+int proc_parse_param(struct fs_context *fc, struct fs_parameter *param);
+int nsfs_init_inode(struct inode *inode, void *data);
+void nsfs_evict(struct inode *inode);
+struct dentry *nsfs_fh_to_dentry(struct super_block *sb, struct fid *fh, int fh_len, int fh_type);
+long pidfd_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+void pidfd_show_fdinfo(struct seq_file *m, struct file *f);
+void perf_event_namespaces_output(struct perf_event *event, void *data);
+long __x64_sys_setns(const struct pt_regs *regs);
+long __ia32_sys_setns(const struct pt_regs *regs);
+long __x64_sys_memfd_create(const struct pt_regs *regs);
+long __ia32_sys_memfd_create(const struct pt_regs *regs);
 long __x64_sys_reboot(const struct pt_regs *regs);
 long __ia32_sys_reboot(const struct pt_regs *regs);
 
 /* Functions that the kernel does not export, and the originals of hooked ones. */
-#define PIDNS_CALLS(X)			\
-	X(kallsyms_on_each_match_symbol)\
-	X(ftrace_location)		\
-	X(alloc_ftrace_hash)		\
-	X(free_ftrace_hash)		\
-	X(add_ftrace_hash_entry_direct)	\
-	X(update_ftrace_direct_add)	\
-	X(update_ftrace_direct_del)	\
-	X(ftrace_find_rec_direct)	\
-	X(pidfs_add_pid)		\
-	X(pidfs_prepare_pid)		\
-	X(pidfs_remove_pid)		\
-	X(pidfs_free_pid)		\
-	X(__ns_ref_active_get)		\
-	X(__ns_ref_active_put)		\
-	X(__ns_common_init)		\
-	X(__ns_common_free)		\
-	X(__ns_tree_gen_id)		\
-	X(__ns_tree_add_raw)		\
-	X(register_pidns_sysctls)	\
-	X(unregister_pidns_sysctls)	\
-	X(in_userns)			\
-	X(inc_ucount)			\
-	X(dec_ucount)			\
-	X(exit_ptrace)			\
-	X(release_task)			\
-	X(group_send_sig_info)		\
-	X(kernel_wait4)			\
-	X(acct_exit_ns)			\
-	X(task_work_add)		\
-	X(siginfo_layout)		\
-	X(__send_signal_locked)		\
-	X(send_signal_locked)		\
-	X(create_new_namespaces)	\
-	X(nsproxy_ns_active_get)	\
-	X(nsproxy_ns_active_put)	\
-	X(exit_tasks_rcu_start)		\
-	X(proc_init_fs_context)		\
-	X(proc_fs_context_free)		\
-	X(proc_fill_super)		\
-	X(proc_kill_sb)			\
-	X(sysvipc_proc_open)		\
-	X(sysvipc_proc_release)		\
-	X(init_seq_pidns)		\
-	X(fini_seq_pidns)		\
-	X(fuse_conn_init)		\
-	X(fuse_free_conn)		\
-	X(cuse_fc_release)		\
-	X(perf_event_alloc)		\
-	X(free_event_rcu)		\
-	X(__x64_sys_reboot)		\
-	X(__ia32_sys_reboot)
+#define PIDNS_CALLS(X) \
+	X(kallsyms_on_each_match_symbol) X(ftrace_location) X(alloc_ftrace_hash) \
+	X(free_ftrace_hash) X(add_ftrace_hash_entry_direct) X(update_ftrace_direct_add) \
+	X(update_ftrace_direct_del) X(ftrace_find_rec_direct) X(pidfs_add_pid) \
+	X(pidfs_prepare_pid) X(pidfs_remove_pid) X(pidfs_free_pid) X(__ns_ref_active_get) \
+	X(__ns_ref_active_put) X(__ns_common_init) X(__ns_common_free) X(__ns_tree_gen_id) \
+	X(__ns_tree_add_raw) X(register_pidns_sysctls) X(unregister_pidns_sysctls) \
+	X(in_userns) X(inc_ucount) X(dec_ucount) X(exit_ptrace) X(release_task) \
+	X(group_send_sig_info) X(kernel_wait4) X(acct_exit_ns) X(task_work_add) \
+	X(siginfo_layout) X(__send_signal_locked) X(send_signal_locked) \
+	X(create_new_namespaces) X(nsproxy_ns_active_get) X(nsproxy_ns_active_put) \
+	X(exit_tasks_rcu_start) X(proc_init_fs_context) X(proc_fs_context_free) \
+	X(proc_fill_super) X(proc_kill_sb) X(sysvipc_proc_open) X(sysvipc_proc_release) \
+	X(init_seq_pidns) X(fini_seq_pidns) X(fuse_conn_init) X(fuse_free_conn) \
+	X(cuse_fc_release) X(perf_event_alloc) X(free_event_rcu) X(__x64_sys_reboot) \
+	X(__ia32_sys_reboot) X(ns_tree_lookup_rcu) X(path_from_stashed) \
+	X(may_see_all_namespaces) X(open_namespace) X(proc_ns_instantiate) \
+	X(proc_fill_cache) X(ptrace_may_access) X(pidfd_pid) X(proc_ns_file) X(from_mnt_ns) X(copy_fs_struct) \
+	X(free_fs_struct) X(set_fs_root) X(set_fs_pwd) X(exit_sem) X(timens_commit) \
+	X(switch_task_namespaces) X(deactivate_nsproxy) X(nsproxy_free) \
+	X(perf_event_namespaces) X(proc_ns_dir_readdir) X(proc_ns_dir_lookup) \
+	X(proc_ns_get_link) X(proc_ns_readlink) X(nsfs_init_inode) X(nsfs_evict) \
+	X(nsfs_fh_to_dentry) X(is_current_namespace) X(pidfd_ioctl) X(pidfd_show_fdinfo) \
+	X(proc_pid_status) X(proc_parse_param) X(perf_event_namespaces_output) \
+	X(__x64_sys_setns) X(__ia32_sys_setns) X(__x64_sys_memfd_create) \
+	X(__ia32_sys_memfd_create)
 
 #define PIDNS_DECLARE(fn) DECLARE_STATIC_CALL(pidns_##fn, fn)
 PIDNS_CALLS(PIDNS_DECLARE)
 
-/* A macro that bindgen cannot evaluate. */
+/* Macros that bindgen cannot evaluate, and what only some kernel's headers name. */
 static const int PIDNS_PID_MAX_LIMIT = PID_MAX_LIMIT;
+static const int PIDNS_FILEID_NSFS = FILEID_NSFS;
+static const unsigned int PIDNS_GET_PID_NS = PIDFD_GET_PID_NAMESPACE;
+static const unsigned int PIDNS_GET_PID_NS_FOR_CHILDREN = PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE;
 
 /* Readers: tasks inside a function of the module that may sleep. */
 extern struct srcu_struct pidns_inside;

@@ -11,6 +11,8 @@
     clippy::undocumented_unsafe_blocks,
     improper_ctypes,
     dead_code,
+    unknown_lints,
+    unnecessary_transmutes,
     missing_docs,
     non_camel_case_types,
     non_snake_case,

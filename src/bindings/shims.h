@@ -21,6 +21,8 @@ SHIM(unsigned long, spin_lock_irqsave, (spinlock_t *lock),
      unsigned long flags; spin_lock_irqsave(lock, flags); return flags)
 SHIM(void, spin_unlock_irqrestore, (spinlock_t *lock, unsigned long flags),
      spin_unlock_irqrestore(lock, flags))
+SHIM(void, spin_lock, (spinlock_t *lock), spin_lock(lock))
+SHIM(void, spin_unlock, (spinlock_t *lock), spin_unlock(lock))
 SHIM(void, read_lock, (rwlock_t *lock), read_lock(lock))
 SHIM(void, read_unlock, (rwlock_t *lock), read_unlock(lock))
 SHIM(void, write_lock_irq, (rwlock_t *lock), write_lock_irq(lock))
@@ -41,7 +43,22 @@ SHIM(void, put_user_ns, (struct user_namespace *ns), put_user_ns(ns))
 SHIM(struct user_namespace *, task_user_ns, (struct task_struct *task),
      return task_cred_xxx(task, user_ns))
 
+/* Namespaces and procfs */
+SHIM(bool, ns_get_unless_inactive, (struct ns_common *ns), return ns_get_unless_inactive(ns))
+SHIM(struct ns_common *, nsproxy_ns, (struct nsproxy *nsp, u32 type),
+     return type == CLONE_NEWUTS ? to_ns_common(nsp->uts_ns) :
+	    type == CLONE_NEWIPC ? to_ns_common(nsp->ipc_ns) :
+	    type == CLONE_NEWCGROUP ? to_ns_common(nsp->cgroup_ns) :
+	    type == CLONE_NEWNET ? to_ns_common(nsp->net_ns) : to_ns_common(nsp->time_ns))
+SHIM(struct pid *, proc_pid, (struct inode *inode), return proc_pid(inode))
+SHIM(const struct proc_ns_operations *, proc_ns_ops, (struct inode *inode),
+     return PROC_I(inode)->ns_ops)
+SHIM(bool, dir_emit_dots, (struct file *file, struct dir_context *ctx),
+     return dir_emit_dots(file, ctx))
+
 /* Tasks and signals */
+SHIM(void, task_lock, (struct task_struct *task), task_lock(task))
+SHIM(void, task_unlock, (struct task_struct *task), task_unlock(task))
 SHIM(bool, fatal_signal_pending, (struct task_struct *task), return __fatal_signal_pending(task))
 SHIM(void, clear_sigpending, (void), clear_thread_flag(TIF_SIGPENDING))
 SHIM(unsigned int, no_notify_signal_save, (void), return no_notify_signal_save())

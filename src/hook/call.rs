@@ -114,6 +114,26 @@ imports! {
     task_work_add
     siginfo_layout
     __send_signal_locked
+    ns_tree_lookup_rcu
+    path_from_stashed
+    may_see_all_namespaces
+    open_namespace
+    proc_ns_instantiate
+    proc_fill_cache
+    ptrace_may_access
+    pidfd_pid
+    proc_ns_file
+    from_mnt_ns
+    copy_fs_struct
+    free_fs_struct
+    set_fs_root
+    set_fs_pwd
+    #[cfg(CONFIG_SYSVIPC)] exit_sem
+    #[cfg(CONFIG_TIME_NS)] timens_commit
+    switch_task_namespaces
+    deactivate_nsproxy
+    nsproxy_free
+    #[cfg(CONFIG_PERF_EVENTS)] perf_event_namespaces
 }
 
 /// Binds the call of the function that finds all others.

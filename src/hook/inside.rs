@@ -27,6 +27,12 @@ impl Drop for Inside {
     }
 }
 
+/// Waits for the tasks that are inside now and counted themselves. May sleep.
+pub(super) fn wait() {
+    // SAFETY: A sleepable context; `pidns_inside` is initialised.
+    unsafe { bindings::synchronize_srcu(&raw mut bindings::pidns_inside) };
+}
+
 /// Waits until no task is inside the module. Call it when no function is hooked any more.
 ///
 /// 1. A task that came by a patched site before it was given back may not have counted itself
@@ -43,7 +49,7 @@ pub(crate) fn drain() {
     unsafe {
         bindings::synchronize_rcu_tasks();
         bindings::synchronize_rcu();
-        bindings::synchronize_srcu(&raw mut bindings::pidns_inside);
+        wait();
         bindings::synchronize_rcu_tasks();
         bindings::synchronize_rcu();
     }

@@ -8,7 +8,7 @@
 //! While the sites are being patched some functions are already ours and others still the
 //! kernel's. That is harmless: every replacement does what the original does as long as no
 //! namespace of ours exists, on the same data under the same locks, and none can be created
-//! before [`Symbols::arm`] returns or after the module began to go (see `namespace::create`).
+//! before [`open`] or after [`close`] (see `namespace::create`).
 
 mod call;
 mod inside;
@@ -20,7 +20,10 @@ mod table;
 
 pub(crate) use call::kernel_fn;
 pub(crate) use inside::Inside;
-pub(crate) use symbol::{DELAYED_PUT_PID, PIDMAP_LOCK, PID_NS_TREE, TASKLIST_LOCK};
+pub(crate) use symbol::{
+    DELAYED_PUT_PID, NSFS_MNT, NS_OPERATIONS, PIDMAP_LOCK, PID_NS_TREE, PROC_NS_INSTANTIATE,
+    TASKLIST_LOCK,
+};
 pub(crate) use table::original;
 
 use crate::bindings;
@@ -30,12 +33,24 @@ use kernel::{prelude::*, str::CStr};
 use redirect::Redirects;
 use table::HOOKS;
 
-/// Every function is hooked: namespaces may be created.
+/// The module is complete: namespaces may be created, and files of namespaces opened.
 static ARMED: AtomicBool = AtomicBool::new(false);
 
-/// Whether every function is hooked.
+/// Whether the module is complete.
 pub(crate) fn armed() -> bool {
     ARMED.load(Ordering::Acquire)
+}
+
+/// Says that the module is complete, every function hooked.
+pub(crate) fn open() {
+    ARMED.store(true, Ordering::Release);
+}
+
+/// Says that the module goes, and waits for those inside it who may still think that it stays. May
+/// sleep.
+pub(crate) fn close() {
+    ARMED.store(false, Ordering::Release);
+    inside::wait();
 }
 
 /// Logs the one line that says why the module does not load, and is its errno.
@@ -89,12 +104,10 @@ impl Symbols {
         // First of all, so that a failure below waits for those who were already redirected.
         let drain = Drain;
         let hooks = Hooks {
-            _disarm: Disarm,
             _redirects: Redirects::arm()?,
             _jumps: Jumps::arm()?,
             _drain: drain,
         };
-        ARMED.store(true, Ordering::Release);
         Ok(hooks)
     }
 }
@@ -103,7 +116,6 @@ impl Symbols {
 ///
 /// The fields are dropped in this order.
 pub(crate) struct Hooks {
-    _disarm: Disarm,
     _redirects: Option<Redirects>,
     _jumps: Option<Jumps>,
     _drain: Drain,
@@ -136,15 +148,6 @@ fn unhook(mut f: impl FnMut() -> c_int) {
         }
         // SAFETY: The module's exit may sleep.
         unsafe { bindings::msleep(100) };
-    }
-}
-
-/// On drop: no more namespaces.
-struct Disarm;
-
-impl Drop for Disarm {
-    fn drop(&mut self) {
-        ARMED.store(false, Ordering::Release);
     }
 }
 

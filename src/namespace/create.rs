@@ -2,14 +2,10 @@
 
 //! A namespace's birth.
 
-use super::{cache, destroy, Reference};
+use super::{cache, destroy, loaded::Loaded, operations, Reference};
 use crate::{
-    bindings::{self, callback_head, ns_common, pid_namespace, proc_ns_operations, user_namespace},
-    hook::{self, kernel_fn, PID_NS_TREE},
-};
-use core::{
-    ptr,
-    sync::atomic::{AtomicPtr, Ordering},
+    bindings::{self, callback_head, pid_namespace, user_namespace},
+    hook::{kernel_fn, PID_NS_TREE},
 };
 use kernel::{error::to_result, prelude::*};
 
@@ -23,46 +19,6 @@ pub(super) struct Namespace {
     ns: pid_namespace,
     /// Drops the creator's reference when its system call is over.
     created: callback_head,
-}
-
-/// The module, which every namespace of ours keeps loaded.
-static MODULE: AtomicPtr<bindings::module> = AtomicPtr::new(ptr::null_mut());
-
-pub(super) fn set_module(module: &'static ThisModule) {
-    MODULE.store(module.as_ptr(), Ordering::Relaxed);
-}
-
-/// A reference to the module, which then cannot go.
-struct Loaded(());
-
-impl Loaded {
-    /// # Errors
-    ///
-    /// `EINVAL`, what a kernel without pid namespaces says, while the module comes or goes.
-    fn get() -> Result<Self> {
-        // SAFETY: The module is ours, and we are in it.
-        if hook::armed() && unsafe { bindings::try_module_get(MODULE.load(Ordering::Relaxed)) } {
-            return Ok(Self(()));
-        }
-        Err(EINVAL)
-    }
-
-    /// Leaves the reference to a namespace.
-    fn into_namespace(self) {
-        core::mem::forget(self);
-    }
-}
-
-impl Drop for Loaded {
-    fn drop(&mut self) {
-        // SAFETY: Taken in `get`.
-        unsafe { bindings::module_put(MODULE.load(Ordering::Relaxed)) };
-    }
-}
-
-/// Gives back the reference to the module that a namespace had.
-pub(super) fn let_module_go() {
-    drop(Loaded(()));
 }
 
 /// One more in the count of pid namespaces that a user may have in `user_ns` and above.
@@ -115,7 +71,8 @@ pub(crate) unsafe fn create(
     user_ns: *mut user_namespace,
     parent: *mut pid_namespace,
 ) -> Result<*mut pid_namespace> {
-    let loaded = Loaded::get()?;
+    // What a kernel without pid namespaces says.
+    let loaded = Loaded::get().ok_or(EINVAL)?;
     // SAFETY: Both are held.
     if !unsafe { kernel_fn::in_userns((*parent).user_ns, user_ns) } {
         return Err(EINVAL);
@@ -136,7 +93,7 @@ pub(crate) unsafe fn create(
         to_result(kernel_fn::__ns_common_init(
             &raw mut (*ns).ns,
             bindings::CLONE_NEWPID,
-            &raw const OPERATIONS.0,
+            operations::own(),
             0,
         ))?;
         (*ns).pid_max = bindings::PIDNS_PID_MAX_LIMIT;
@@ -148,13 +105,17 @@ pub(crate) unsafe fn create(
         (*ns).parent = Reference::get(parent).into_raw();
         bindings::pidns_get_user_ns(user_ns);
         (*ns).user_ns = user_ns;
+        #[cfg(CONFIG_MEMFD_CREATE)]
+        {
+            (*ns).memfd_noexec_scope = super::memfd_noexec_scope(parent);
+        }
         (*ns).ucounts = counted.into_raw();
         (*ns).pid_allocated = bindings::PIDNS_ADDING;
         bindings::pidns_init_work(&raw mut (*ns).work, Some(destroy::destroy));
         kernel_fn::__ns_tree_gen_id(&raw mut (*ns).ns, 0);
         kernel_fn::__ns_tree_add_raw(&raw mut (*ns).ns, PID_NS_TREE.get());
     }
-    loaded.into_namespace();
+    loaded.leave();
     // SAFETY: Complete, with a count of 1, which is ours.
     let created = unsafe { Reference::adopt(blank.finish()) };
     keep_until_user_space(created)
@@ -221,47 +182,5 @@ impl Drop for Blank {
     fn drop(&mut self) {
         // SAFETY: Ours alone, from this cache; its number table is empty.
         unsafe { bindings::kmem_cache_free(cache::namespaces(), self.0.cast()) };
-    }
-}
-
-/// What the kernel's common namespace code may ask of ours.
-struct Operations(proc_ns_operations);
-
-// SAFETY: Never written.
-unsafe impl Sync for Operations {}
-
-static OPERATIONS: Operations = Operations(proc_ns_operations {
-    name: c"pid".to_bytes_with_nul().as_ptr(),
-    real_ns_name: ptr::null(),
-    get: None,
-    put: Some(put),
-    install: None,
-    owner: Some(owner),
-    get_parent: None,
-});
-
-/// `kernel/pid_namespace.c: pidns_owner`.
-///
-/// # Safety
-///
-/// `ns` must be the `ns` of a namespace of ours: one with these operations.
-unsafe extern "C" fn owner(ns: *mut ns_common) -> *mut user_namespace {
-    // SAFETY: The caller's promise.
-    unsafe { (*kernel::container_of!(ns, pid_namespace, ns)).user_ns }
-}
-
-/// `kernel/pid_namespace.c: pidns_put`. Any context.
-///
-/// # Safety
-///
-/// As above, and the caller gives up a reference.
-unsafe extern "C" fn put(ns: *mut ns_common) {
-    // SAFETY: The caller's promise.
-    unsafe {
-        drop(Reference::adopt(kernel::container_of!(
-            ns,
-            pid_namespace,
-            ns
-        )))
     }
 }

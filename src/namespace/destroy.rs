@@ -8,7 +8,7 @@
 //! softirq, for which RCU waits, or in a task that may be preempted in between, for which Tasks RCU
 //! waits. RCU also waits for readers that found the namespace by a pid.
 
-use super::{cache, create::let_module_go, reference};
+use super::{cache, loaded::Loaded, reference};
 use crate::{
     bindings::{self, callback_head, pid_namespace, work_struct, workqueue_struct},
     hook::{kernel_fn, PID_NS_TREE},
@@ -103,7 +103,8 @@ unsafe fn destroy_one(ns: *mut pid_namespace) {
         bindings::idr_destroy(&raw mut (*ns).idr);
         bindings::call_rcu(&raw mut (*ns).rcu, Some(after_rcu));
     }
-    let_module_go();
+    // SAFETY: The namespace's own, from its creation.
+    drop(unsafe { Loaded::adopt() });
 }
 
 /// The end of the RCU grace period (`kernel/pid_namespace.c: delayed_free_pidns`).

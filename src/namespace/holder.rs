@@ -104,6 +104,14 @@ impl Holder {
         }
     }
 
+    /// The namespace.
+    pub(crate) fn namespace(&self) -> *mut bindings::pid_namespace {
+        match &self.0 {
+            Some(entry) => entry.ns.as_ptr(),
+            None => &raw mut bindings::init_pid_ns,
+        }
+    }
+
     /// Leaves the reference to the structure at `key`, until [`take`]. Any context.
     pub(crate) fn hold<T>(self, key: *const T) {
         let Some(mut entry) = self.0 else {
@@ -125,11 +133,8 @@ impl Holder {
 /// `ENOMEM`.
 pub(crate) fn another<T>(key: *const T) -> Result<Holder> {
     let held = take(key);
-    let copy = match &held.0 {
-        // SAFETY: `held` holds it.
-        Some(entry) => unsafe { Holder::of(entry.ns.as_ptr()) },
-        None => Ok(Holder(None)),
-    };
+    // SAFETY: `held` holds it, or it is the first.
+    let copy = unsafe { Holder::of(held.namespace()) };
     held.hold(key);
     copy
 }

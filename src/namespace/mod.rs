@@ -5,13 +5,17 @@
 mod cache;
 mod create;
 mod destroy;
+pub(crate) mod first;
 pub(crate) mod holder;
+mod loaded;
 pub(crate) mod nsproxy;
+pub(crate) mod operations;
 pub(crate) mod reaper;
 mod reference;
 
 pub(crate) use create::create;
 pub(crate) use holder::Holder;
+pub(crate) use loaded::Loaded;
 pub(crate) use reference::Reference;
 
 use crate::bindings;
@@ -46,11 +50,30 @@ impl Namespaces {
             return Err(ESRCH);
         }
         BOOT_PID.store(pid, Ordering::Relaxed);
-        create::set_module(module);
+        loaded::set_module(module);
         let caches = cache::Caches::new()?;
         Ok(Self {
             _undertaker: destroy::Undertaker::new()?,
             _caches: caches,
         })
     }
+}
+
+/// How strict `ns` is about executable memory files: as the strictest from itself to the root
+/// (`include/linux/pid_namespace.h: pidns_memfd_noexec_scope`).
+///
+/// # Safety
+///
+/// `ns` must be valid.
+#[cfg(CONFIG_MEMFD_CREATE)]
+pub(crate) unsafe fn memfd_noexec_scope(mut ns: *mut bindings::pid_namespace) -> c_int {
+    let mut scope = 0;
+    while !ns.is_null() {
+        // SAFETY: A namespace holds its parent. The field is a sysctl: volatile.
+        unsafe {
+            scope = scope.max(ptr::read_volatile(&raw const (*ns).memfd_noexec_scope));
+            ns = (*ns).parent;
+        }
+    }
+    scope
 }

@@ -38,6 +38,18 @@ impl Reference {
         Self(ns)
     }
 
+    /// Counts one more reference, unless `ns` has no user any more that user space knows of
+    /// (`include/linux/ns_common.h: ns_get_unless_inactive`).
+    ///
+    /// # Safety
+    ///
+    /// `ns` must be valid: found in the tree, in an RCU read-side section.
+    pub(crate) unsafe fn get_active(ns: *mut pid_namespace) -> Option<Self> {
+        // SAFETY: The caller's promise. The first namespace is always active, and not counted.
+        let counted = unsafe { bindings::pidns_ns_get_unless_inactive(&raw mut (*ns).ns) };
+        counted.then_some(Self(ns))
+    }
+
     /// Takes over a reference that was counted before.
     ///
     /// # Safety

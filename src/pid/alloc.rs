@@ -77,8 +77,9 @@ unsafe fn limits(ns: *mut pid_namespace, chosen: &[pid_t]) -> Result<[i32; LEVEL
     Ok(limits)
 }
 
-/// `include/linux/capability.h: checkpoint_restore_ns_capable`.
-fn may_choose(user_ns: *mut bindings::user_namespace) -> bool {
+/// Whether the current task may choose numbers in a namespace of `user_ns`, which is held
+/// (`include/linux/capability.h: checkpoint_restore_ns_capable`).
+pub(crate) fn may_choose(user_ns: *mut bindings::user_namespace) -> bool {
     // SAFETY: A pid namespace holds its owner.
     unsafe {
         bindings::ns_capable(user_ns, bindings::CAP_CHECKPOINT_RESTORE as i32)

@@ -7,6 +7,8 @@ pub(crate) mod free;
 mod map;
 mod number;
 
+pub(crate) use alloc::may_choose;
+
 use crate::bindings::{self, pid, pid_namespace, task_struct, upid};
 
 /// The `upid`s of `pid`, from level 0 to its own.
@@ -19,6 +21,19 @@ use crate::bindings::{self, pid, pid_namespace, task_struct, upid};
 unsafe fn numbers(pid: *mut pid) -> *mut upid {
     // SAFETY: The caller's promise; the address of the flexible array at the end.
     unsafe { (&raw mut (*pid).numbers).cast() }
+}
+
+/// The `upid`s of `pid` from `level` to its own; none if that is above.
+///
+/// # Safety
+///
+/// `pid` must be held for as long as they are used.
+pub(crate) unsafe fn numbers_below<'a>(pid: *mut pid, level: u32) -> &'a [upid] {
+    // SAFETY: The caller's promise. The chain does not change once the pid can be found.
+    unsafe {
+        let all = core::slice::from_raw_parts(numbers(pid), (*pid).level as usize + 1);
+        all.get(level as usize..).unwrap_or(&[])
+    }
 }
 
 /// The namespace in which `pid` was allocated (`include/linux/pid.h: ns_of_pid`).

@@ -1,16 +1,67 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What user space touches: system calls, procfs, and the other places that keep a namespace.
+//! What user space touches: system calls, procfs, namespace files, and the other places that keep
+//! a namespace.
 
 #[cfg(CONFIG_BPF_SYSCALL)]
 pub(crate) mod bpf;
 #[cfg(CONFIG_FUSE_FS = "y")]
 pub(crate) mod fuse;
+#[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_X86_64))]
+pub(crate) mod memfd;
+pub(crate) mod nsfs;
 #[cfg(CONFIG_PERF_EVENTS)]
 pub(crate) mod perf;
+pub(crate) mod pidfd;
+pub(crate) mod pidns_option;
 pub(crate) mod procfs;
+pub(crate) mod procns;
 #[cfg(CONFIG_X86_64)]
 pub(crate) mod reboot;
+#[cfg(CONFIG_X86_64)]
+pub(crate) mod setns;
+pub(crate) mod status;
+mod sysctl;
 #[cfg(CONFIG_SYSVIPC)]
 pub(crate) mod sysvipc;
 pub(crate) mod unshare;
+
+use crate::{hook, namespace::first};
+use kernel::prelude::*;
+
+/// What user space finds beside the hooked functions; dropping takes it away.
+///
+/// The fields are dropped in this order.
+pub(crate) struct Surface {
+    _doors: Doors,
+    _links: procns::Links,
+    _sysctls: sysctl::Sysctls,
+    _in_tree: first::InTree,
+}
+
+impl Surface {
+    /// From now on there can be namespaces, and files of namespaces. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; then all is as before.
+    pub(crate) fn new(_hooks: &hook::Hooks) -> Result<Self> {
+        let surface = Self {
+            _in_tree: first::InTree::add(),
+            _sysctls: sysctl::Sysctls::register()?,
+            _links: procns::Links,
+            _doors: Doors,
+        };
+        hook::open();
+        Ok(surface)
+    }
+}
+
+/// On drop: no more namespaces, nor files of the first one.
+struct Doors;
+
+impl Drop for Doors {
+    fn drop(&mut self) {
+        hook::close();
+    }
+}

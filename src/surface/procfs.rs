@@ -4,11 +4,21 @@
 //! without us: it reads the chain and the number tables.
 
 use crate::{
-    bindings::{fs_context, super_block},
+    bindings::{fs_context, pid_namespace, proc_fs_info, super_block},
     hook::{original, Inside},
     namespace::{holder, Holder},
 };
 use kernel::prelude::*;
+
+/// The namespace that a procfs shows (`include/linux/proc_fs.h: proc_pid_ns`).
+///
+/// # Safety
+///
+/// `sb` must be a superblock of procfs, held.
+pub(super) unsafe fn ns_of(sb: *mut super_block) -> *mut pid_namespace {
+    // SAFETY: The caller's promise.
+    unsafe { (*(*sb).s_fs_info.cast::<proc_fs_info>()).pid_ns }
+}
 
 /// Wraps `proc_init_fs_context`: a mount of the current task's namespace begins.
 ///

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `kernel.ns_last_pid` and `vm.memfd_noexec`, each for the namespace of whoever reads or writes it
+//! (`kernel/pid_namespace.c: pid_ns_ctl_handler`, `kernel/pid_sysctl.h`).
+
+#[cfg(CONFIG_MEMFD_CREATE)]
+use crate::namespace::{memfd_noexec_scope, operations::is_admin};
+use crate::{
+    bindings::{self, ctl_table, ctl_table_header, loff_t},
+    pid::{current_ns, may_choose},
+};
+use core::{ffi::CStr, ptr};
+use kernel::prelude::*;
+
+/// The sysctls; dropping takes them away, when nobody is in them any more. May sleep.
+pub(super) struct Sysctls {
+    #[cfg(CONFIG_CHECKPOINT_RESTORE)]
+    _last_pid: Header,
+    #[cfg(CONFIG_MEMFD_CREATE)]
+    _memfd_noexec: Header,
+}
+
+impl Sysctls {
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn register() -> Result<Self> {
+        Ok(Self {
+            #[cfg(CONFIG_CHECKPOINT_RESTORE)]
+            _last_pid: Header::register(c"kernel", &LAST_PID)?,
+            #[cfg(CONFIG_MEMFD_CREATE)]
+            _memfd_noexec: Header::register(c"vm", &MEMFD_NOEXEC)?,
+        })
+    }
+}
+
+struct Header(*mut ctl_table_header);
+
+// SAFETY: The kernel's, with its own locks; only used again when it is dropped.
+unsafe impl Send for Header {}
+// SAFETY: As above.
+unsafe impl Sync for Header {}
+
+impl Header {
+    fn register(path: &'static CStr, table: &'static Table) -> Result<Self> {
+        // SAFETY: Both are static, and the table is complete.
+        let header =
+            unsafe { bindings::register_sysctl_sz(path.as_ptr().cast(), &raw const table.0, 1) };
+        if header.is_null() {
+            return Err(ENOMEM);
+        }
+        Ok(Self(header))
+    }
+}
+
+impl Drop for Header {
+    fn drop(&mut self) {
+        // SAFETY: Registered, and not yet unregistered. Waits for those in its handler.
+        unsafe { bindings::unregister_sysctl_table(self.0) };
+    }
+}
+
+struct Table(ctl_table);
+
+// SAFETY: The kernel only reads it.
+unsafe impl Sync for Table {}
+
+type Handler =
+    unsafe extern "C" fn(*const ctl_table, c_int, *mut c_void, *mut usize, *mut loff_t) -> c_int;
+
+/// Of one number, which the handler finds.
+const fn table(name: &'static CStr, mode: u16, handler: Handler) -> Table {
+    Table(ctl_table {
+        procname: name.to_bytes_with_nul().as_ptr(),
+        data: ptr::null_mut(),
+        maxlen: size_of::<c_int>() as c_int,
+        mode,
+        proc_handler: Some(handler),
+        poll: ptr::null_mut(),
+        extra1: ptr::null_mut(),
+        extra2: ptr::null_mut(),
+    })
+}
+
+// Everybody may try to write it: the handler decides.
+#[cfg(CONFIG_CHECKPOINT_RESTORE)]
+static LAST_PID: Table = table(c"ns_last_pid", 0o666, last_pid);
+#[cfg(CONFIG_MEMFD_CREATE)]
+static MEMFD_NOEXEC: Table = table(c"memfd_noexec", 0o644, memfd_noexec);
+
+/// What a user reads or writes.
+struct Access {
+    table: *const ctl_table,
+    write: c_int,
+    buffer: *mut c_void,
+    length: *mut usize,
+    position: *mut loff_t,
+}
+
+impl Access {
+    /// Lets the user read `value`, or write it if that is from `least` to `most`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for what is no number or out of range.
+    ///
+    /// # Safety
+    ///
+    /// The fields must be what the kernel gave to a handler.
+    unsafe fn of(&self, mut value: c_int, mut least: c_int, mut most: c_int) -> Result<c_int> {
+        // SAFETY: The caller's promise; the copy points to locals that outlive it.
+        kernel::error::to_result(unsafe {
+            let mut copy = *self.table;
+            copy.data = (&raw mut value).cast();
+            copy.extra1 = (&raw mut least).cast();
+            copy.extra2 = (&raw mut most).cast();
+            bindings::proc_dointvec_minmax(
+                &copy,
+                self.write,
+                self.buffer,
+                self.length,
+                self.position,
+            )
+        })?;
+        Ok(value)
+    }
+}
+
+/// The number that was given last in the current task's namespace: the next is searched behind it.
+///
+/// # Safety
+///
+/// The kernel's. May sleep.
+#[cfg(CONFIG_CHECKPOINT_RESTORE)]
+unsafe extern "C" fn last_pid(
+    table: *const ctl_table,
+    write: c_int,
+    buffer: *mut c_void,
+    length: *mut usize,
+    position: *mut loff_t,
+) -> c_int {
+    let access = Access {
+        table,
+        write,
+        buffer,
+        length,
+        position,
+    };
+    let ns = current_ns();
+    // SAFETY: The caller's promise; the current task holds its namespace. The cursor and `pid_max`
+    // are words that others write at any time, as in mainline.
+    unsafe {
+        if write != 0 && !may_choose((*ns).user_ns) {
+            return EPERM.to_errno();
+        }
+        let cursor = &raw mut (*ns).idr.idr_next;
+        let last = (cursor.read_volatile() as c_int).wrapping_sub(1);
+        let most = (&raw const (*ns).pid_max).read_volatile();
+        match access.of(last, 0, most) {
+            Ok(last) => {
+                if write != 0 {
+                    cursor.write_volatile(last.wrapping_add(1) as c_uint);
+                }
+                0
+            }
+            Err(error) => error.to_errno(),
+        }
+    }
+}
+
+/// How strict the current task's namespace is about executable memory files: never less than its
+/// parent.
+///
+/// # Safety
+///
+/// The kernel's. May sleep.
+#[cfg(CONFIG_MEMFD_CREATE)]
+unsafe extern "C" fn memfd_noexec(
+    table: *const ctl_table,
+    write: c_int,
+    buffer: *mut c_void,
+    length: *mut usize,
+    position: *mut loff_t,
+) -> c_int {
+    let access = Access {
+        table,
+        write,
+        buffer,
+        length,
+        position,
+    };
+    let ns = current_ns();
+    // SAFETY: The caller's promise; the current task holds its namespace.
+    unsafe {
+        if write != 0 && !is_admin((*ns).user_ns) {
+            return EPERM.to_errno();
+        }
+        let least = memfd_noexec_scope((*ns).parent);
+        let strictest = bindings::MEMFD_NOEXEC_SCOPE_NOEXEC_ENFORCED as c_int;
+        match access.of(memfd_noexec_scope(ns), least, strictest) {
+            Ok(scope) => {
+                if write != 0 {
+                    (&raw mut (*ns).memfd_noexec_scope).write_volatile(scope);
+                }
+                0
+            }
+            Err(error) => error.to_errno(),
+        }
+    }
+}
