@@ -47,7 +47,7 @@ impl Reference {
     pub(crate) unsafe fn get_active(ns: *mut pid_namespace) -> Option<Self> {
         // SAFETY: The caller's promise. The first namespace is always active, and not counted.
         let counted = unsafe { bindings::pidns_ns_get_unless_inactive(&raw mut (*ns).ns) };
-        counted.then_some(Self(ns))
+        counted.then(|| Self(ns))
     }
 
     /// Takes over a reference that was counted before.

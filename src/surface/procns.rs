@@ -48,7 +48,7 @@ impl Task {
                 bindings::pid_type_PIDTYPE_PID,
             )
         };
-        (!task.is_null()).then_some(Self(task))
+        (!task.is_null()).then(|| Self(task))
     }
 }
 

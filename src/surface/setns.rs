@@ -98,7 +98,7 @@ impl File {
     fn get(fd: u32) -> Option<Self> {
         // SAFETY: A query of the current task's descriptors.
         let file = unsafe { bindings::fget(fd) };
-        (!file.is_null()).then_some(Self(file))
+        (!file.is_null()).then(|| Self(file))
     }
 }
 
