@@ -92,12 +92,9 @@ struct dentry *nsfs_fh_to_dentry(struct super_block *sb, struct fid *fh, int fh_
 long pidfd_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 void pidfd_show_fdinfo(struct seq_file *m, struct file *f);
 void perf_event_namespaces_output(struct perf_event *event, void *data);
-long __x64_sys_setns(const struct pt_regs *regs);
-long __ia32_sys_setns(const struct pt_regs *regs);
-long __x64_sys_memfd_create(const struct pt_regs *regs);
-long __ia32_sys_memfd_create(const struct pt_regs *regs);
-long __x64_sys_reboot(const struct pt_regs *regs);
-long __ia32_sys_reboot(const struct pt_regs *regs);
+long __x64_sys_setns(const struct pt_regs *regs), __ia32_sys_setns(const struct pt_regs *regs);
+long __x64_sys_memfd_create(const struct pt_regs *regs), __ia32_sys_memfd_create(const struct pt_regs *regs);
+long __x64_sys_reboot(const struct pt_regs *regs), __ia32_sys_reboot(const struct pt_regs *regs);
 
 /* Functions that the kernel does not export, and the originals of hooked ones. */
 #define PIDNS_CALLS(X) \
@@ -131,8 +128,7 @@ long __ia32_sys_reboot(const struct pt_regs *regs);
 PIDNS_CALLS(PIDNS_DECLARE)
 
 /* Macros that bindgen cannot evaluate, and what only some kernel's headers name. */
-static const int PIDNS_PID_MAX_LIMIT = PID_MAX_LIMIT;
-static const int PIDNS_FILEID_NSFS = FILEID_NSFS;
+static const int PIDNS_PID_MAX_LIMIT = PID_MAX_LIMIT, PIDNS_FILEID_NSFS = FILEID_NSFS;
 static const unsigned int PIDNS_GET_PID_NS = PIDFD_GET_PID_NAMESPACE;
 static const unsigned int PIDNS_GET_PID_NS_FOR_CHILDREN = PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE;
 

@@ -53,6 +53,7 @@ SHIM(struct ns_common *, nsproxy_ns, (struct nsproxy *nsp, u32 type),
 SHIM(struct pid *, proc_pid, (struct inode *inode), return proc_pid(inode))
 SHIM(const struct proc_ns_operations *, proc_ns_ops, (struct inode *inode),
      return PROC_I(inode)->ns_ops)
+SHIM(bool, super_active, (struct super_block *sb), return atomic_inc_not_zero(&sb->s_active))
 SHIM(bool, dir_emit_dots, (struct file *file, struct dir_context *ctx),
      return dir_emit_dots(file, ctx))
 

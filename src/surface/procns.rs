@@ -188,24 +188,67 @@ impl Drop for Links {
         if !USED.load(Ordering::Relaxed) {
             return;
         }
-        // SAFETY: The callback has the type wanted, and procfs is always there. Somebody who took
-        // the address of `proc_ns_get_link` or `proc_ns_readlink` from a good inode has not slept
-        // since, and is in the hook, which counts him, after a Tasks RCU grace period; whoever comes
-        // later finds a bad inode. Those counted are gone when the hooks are.
+        // SAFETY: `forget_all` may sleep, and so may we. Somebody who took the address of
+        // `proc_ns_get_link` or `proc_ns_readlink` from a good inode has not slept since, and is in
+        // the hook, which counts him, after a Tasks RCU grace period; whoever comes later finds a bad
+        // inode. Those counted are gone when the hooks are.
         unsafe {
-            let procfs = bindings::get_fs_type(c"proc".as_ptr().cast());
-            bindings::iterate_supers_type(procfs, Some(forget_links), ptr::null_mut());
+            forget_all();
             bindings::synchronize_rcu_tasks();
         }
     }
 }
 
-/// Takes the module's links out of one procfs.
+/// Takes the module's links out of every procfs.
+///
+/// # Safety
+///
+/// No new one may come. May sleep.
+unsafe fn forget_all() {
+    // SAFETY: The callback has the type wanted, procfs is always there, and `active` has a reference
+    // to the superblock, which is given back.
+    unsafe {
+        let procfs = bindings::get_fs_type(c"proc".as_ptr().cast());
+        loop {
+            // Names go without `s_umount`, under which they are found: what is mounted on them takes
+            // other locks.
+            let mut active: *mut super_block = ptr::null_mut();
+            let slot = (&raw mut active).cast();
+            bindings::iterate_supers_type(procfs, Some(find_links), slot);
+            if active.is_null() {
+                break;
+            }
+            for_links(active, |inode| forget(inode));
+            bindings::deactivate_super(active);
+        }
+    }
+}
+
+/// Keeps the first superblock in which there is a link of the module.
+///
+/// # Safety
+///
+/// `sb` must be a superblock of procfs, `slot` a place for one, null at first.
+unsafe extern "C" fn find_links(sb: *mut super_block, slot: *mut c_void) {
+    let slot: *mut *mut super_block = slot.cast();
+    let mut any = false;
+    // SAFETY: The caller's promise.
+    unsafe {
+        if (*slot).is_null() {
+            for_links(sb, |_| any = true);
+            if any && bindings::pidns_super_active(sb) {
+                *slot = sb;
+            }
+        }
+    }
+}
+
+/// Runs `f` on every good inode of `sb` that is a link of the module, held.
 ///
 /// # Safety
 ///
 /// `sb` must be a superblock of procfs, held. May sleep.
-unsafe extern "C" fn forget_links(sb: *mut super_block, _: *mut c_void) {
+unsafe fn for_links(sb: *mut super_block, mut f: impl FnMut(*mut inode)) {
     // SAFETY: The lock protects the list. An inode that is held stays in the list, so the walk can
     // go on from it; the one before is let go when its successor is known, without the lock, since
     // that may sleep.
@@ -217,11 +260,9 @@ unsafe extern "C" fn forget_links(sb: *mut super_block, _: *mut c_void) {
         let mut link = (*list).next;
         while link != list {
             let inode: *mut inode = container_of!(link, inode, i_sb_list);
-            if ours().contains(&bindings::pidns_proc_ns_ops(inode))
-                && !bindings::igrab(inode).is_null()
-            {
+            if is_link(inode) && !bindings::igrab(inode).is_null() {
                 bindings::pidns_spin_unlock(lock);
-                forget(inode);
+                f(inode);
                 bindings::iput(before);
                 before = inode;
                 bindings::pidns_spin_lock(lock);
@@ -230,6 +271,18 @@ unsafe extern "C" fn forget_links(sb: *mut super_block, _: *mut c_void) {
         }
         bindings::pidns_spin_unlock(lock);
         bindings::iput(before);
+    }
+}
+
+/// Whether `inode` is a good one that points to operations of the module.
+///
+/// # Safety
+///
+/// `inode` must be one of procfs, in the list of its superblock, which is locked.
+unsafe fn is_link(inode: *mut inode) -> bool {
+    // SAFETY: The caller's promise.
+    unsafe {
+        ours().contains(&bindings::pidns_proc_ns_ops(inode)) && !bindings::is_bad_inode(inode)
     }
 }
 
