@@ -10,6 +10,7 @@ mod harness;
 mod catch;
 mod clone;
 mod mail;
+mod ns_file;
 mod privilege;
 mod proc_fs;
 mod process;
@@ -23,9 +24,12 @@ mod forkfail;
 mod holders;
 mod load;
 mod nesting;
+mod nsfs;
 mod proc;
+mod procns;
 mod reaper;
 mod reboot;
+mod setns;
 mod signals;
 mod storm;
 mod view;
@@ -92,6 +96,32 @@ const GROUPS: &[Group] = &[
     Group {
         name: "exec",
         parts: &[exec::anew::TESTS, exec::threads::TESTS],
+    },
+    Group {
+        name: "procns",
+        parts: &[
+            procns::links::TESTS,
+            procns::children::TESTS,
+            procns::strangers::TESTS,
+        ],
+    },
+    Group {
+        name: "setns",
+        parts: &[
+            setns::file::TESTS,
+            setns::members::TESTS,
+            setns::pidfd::TESTS,
+            setns::privilege::TESTS,
+        ],
+    },
+    Group {
+        name: "nsfs",
+        parts: &[
+            nsfs::ioctl::TESTS,
+            nsfs::mounted::TESTS,
+            nsfs::handle::TESTS,
+            nsfs::list::TESTS,
+        ],
     },
     Group {
         name: "storm",
