@@ -9,6 +9,7 @@ mod report;
 mod harness;
 mod catch;
 mod clone;
+mod fs_context;
 mod mail;
 mod ns_file;
 mod privilege;
@@ -25,12 +26,14 @@ mod holders;
 mod load;
 mod nesting;
 mod nsfs;
+mod pidfds;
 mod proc;
 mod procns;
 mod reaper;
 mod reboot;
 mod setns;
 mod signals;
+mod status;
 mod storm;
 mod view;
 
@@ -121,6 +124,22 @@ const GROUPS: &[Group] = &[
             nsfs::mounted::TESTS,
             nsfs::handle::TESTS,
             nsfs::list::TESTS,
+        ],
+    },
+    Group {
+        name: "status",
+        parts: &[
+            status::lines::TESTS,
+            status::pidns::TESTS,
+            status::options::TESTS,
+        ],
+    },
+    Group {
+        name: "pidfds",
+        parts: &[
+            pidfds::information::TESTS,
+            pidfds::namespaces::TESTS,
+            pidfds::use_across::TESTS,
         ],
     },
     Group {
