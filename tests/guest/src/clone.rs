@@ -82,3 +82,32 @@ impl Clone {
         Ok(number)
     }
 }
+
+/// The errno of making a thread that ends at once.
+pub fn thread_errno(more: i32) -> i32 {
+    extern "C" fn story(_: *mut libc::c_void) -> i32 {
+        // SAFETY: only this thread ends.
+        unsafe { libc::syscall(libc::SYS_exit, 0) as i32 }
+    }
+    let stack = Box::leak(vec![0u8; 64 << 10].into_boxed_slice());
+    let flags = libc::CLONE_VM
+        | libc::CLONE_FS
+        | libc::CLONE_FILES
+        | libc::CLONE_SIGHAND
+        | libc::CLONE_THREAD
+        | more;
+    // SAFETY: the stack is the thread's alone and is never freed.
+    let thread = unsafe {
+        libc::clone(
+            story,
+            stack.as_mut_ptr().add(64 << 10).cast(),
+            flags,
+            std::ptr::null_mut(),
+        )
+    };
+    if thread == -1 {
+        Errno::last_raw()
+    } else {
+        0
+    }
+}

@@ -9,7 +9,9 @@ mod report;
 mod harness;
 mod catch;
 mod clone;
+mod fs_context;
 mod mail;
+mod ns_file;
 mod privilege;
 mod proc_fs;
 mod process;
@@ -23,10 +25,15 @@ mod forkfail;
 mod holders;
 mod load;
 mod nesting;
+mod nsfs;
+mod pidfds;
 mod proc;
+mod procns;
 mod reaper;
 mod reboot;
+mod setns;
 mod signals;
+mod status;
 mod storm;
 mod view;
 
@@ -92,6 +99,48 @@ const GROUPS: &[Group] = &[
     Group {
         name: "exec",
         parts: &[exec::anew::TESTS, exec::threads::TESTS],
+    },
+    Group {
+        name: "procns",
+        parts: &[
+            procns::links::TESTS,
+            procns::children::TESTS,
+            procns::strangers::TESTS,
+        ],
+    },
+    Group {
+        name: "setns",
+        parts: &[
+            setns::file::TESTS,
+            setns::members::TESTS,
+            setns::pidfd::TESTS,
+            setns::privilege::TESTS,
+        ],
+    },
+    Group {
+        name: "nsfs",
+        parts: &[
+            nsfs::ioctl::TESTS,
+            nsfs::mounted::TESTS,
+            nsfs::handle::TESTS,
+            nsfs::list::TESTS,
+        ],
+    },
+    Group {
+        name: "status",
+        parts: &[
+            status::lines::TESTS,
+            status::pidns::TESTS,
+            status::options::TESTS,
+        ],
+    },
+    Group {
+        name: "pidfds",
+        parts: &[
+            pidfds::information::TESTS,
+            pidfds::namespaces::TESTS,
+            pidfds::use_across::TESTS,
+        ],
     },
     Group {
         name: "storm",

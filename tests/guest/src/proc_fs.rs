@@ -1,11 +1,13 @@
 //! A `/proc` of the caller's namespace, mounted nowhere and held by a descriptor.
 
 use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{openat, readlinkat, OFlag};
 use nix::sys::stat::Mode;
+
+use crate::fs_context::FsContext;
 
 /// The root of one mount of procfs.
 pub struct Proc(OwnedFd);
@@ -32,23 +34,9 @@ impl Proc {
 
     /// Makes a mount of any file system that needs no source.
     pub fn try_mount(file_system: &std::ffi::CStr) -> nix::Result<Proc> {
-        const FSCONFIG_CMD_CREATE: i32 = 6;
-        // SAFETY: the strings are valid, the null pointers are allowed, and the descriptors are new.
-        unsafe {
-            let context = Errno::result(libc::syscall(libc::SYS_fsopen, file_system.as_ptr(), 0))?;
-            let context = OwnedFd::from_raw_fd(context as i32);
-            let fd = context.as_raw_fd();
-            Errno::result(libc::syscall(
-                libc::SYS_fsconfig,
-                fd,
-                FSCONFIG_CMD_CREATE,
-                0usize,
-                0usize,
-                0,
-            ))?;
-            let root = Errno::result(libc::syscall(libc::SYS_fsmount, fd, 0, 0))?;
-            Ok(Proc(OwnedFd::from_raw_fd(root as i32)))
-        }
+        let context = FsContext::open(file_system)?;
+        context.create()?;
+        context.mount().map(Proc)
     }
 
     /// Takes the root of a mount that another process has made.

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use nix::errno::Errno;
 
-use crate::clone::{Clone, NEWPID};
+use crate::clone::{thread_errno, Clone, NEWPID};
 use crate::harness::Test;
 use crate::process::{
     attempt_fork, errno_of, fork, new_ns, pid, ppid, quit, unshare, unshare_pid, wait_for,
@@ -237,35 +237,6 @@ fn no_threads_in_a_new_namespace() {
         libc::EINVAL,
         "a thread of init in a new namespace"
     );
-}
-
-/// The errno of making a thread that ends at once.
-fn thread_errno(more: i32) -> i32 {
-    extern "C" fn story(_: *mut libc::c_void) -> i32 {
-        // SAFETY: only this thread ends.
-        unsafe { libc::syscall(libc::SYS_exit, 0) as i32 }
-    }
-    let stack = Box::leak(vec![0u8; 64 << 10].into_boxed_slice());
-    let flags = libc::CLONE_VM
-        | libc::CLONE_FS
-        | libc::CLONE_FILES
-        | libc::CLONE_SIGHAND
-        | libc::CLONE_THREAD
-        | more;
-    // SAFETY: the stack is the thread's alone and is never freed.
-    let thread = unsafe {
-        libc::clone(
-            story,
-            stack.as_mut_ptr().add(64 << 10).cast(),
-            flags,
-            std::ptr::null_mut(),
-        )
-    };
-    if thread == -1 {
-        Errno::last_raw()
-    } else {
-        0
-    }
 }
 
 fn one_thread_unshares_for_itself() {

@@ -1,0 +1,346 @@
+//! Questions to the file of a pid namespace.
+
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+
+use crate::clone::{Clone, NEWPID};
+use crate::harness::Test;
+use crate::ns_file::{
+    inode_of, NsFile, NS_GET_MNTNS_ID, NS_GET_NSTYPE, NS_GET_OWNER_UID, NS_GET_PARENT,
+    NS_GET_PID_FROM_PIDNS, NS_GET_PID_IN_PIDNS, NS_GET_TGID_FROM_PIDNS, NS_GET_TGID_IN_PIDNS,
+    NS_GET_USERNS,
+};
+use crate::process::{
+    fork, new_ns, pid, sleepers, tid, unshare, unshare_pid, wait_for_word, Child,
+};
+
+pub const TESTS: &[Test] = tests![
+    the_parent_of_a_child,
+    the_parent_of_the_first,
+    the_parent_that_is_out_of_view,
+    the_parent_of_a_namespace_without_an_init,
+    the_owner_of_the_first,
+    the_owner_of_a_child,
+    the_owner_that_is_out_of_view,
+    the_type,
+    questions_to_other_types,
+    numbers_from_a_child,
+    numbers_in_a_child,
+    numbers_of_threads,
+    numbers_that_do_not_exist,
+    numbers_between_strangers,
+    the_64_bit_number,
+];
+
+/// A namespace of the caller's and one below it: the outer init, and the two files.
+fn two_levels() -> (Child, NsFile, NsFile) {
+    let outer = new_ns(|talk| {
+        let inner = new_ns(|talk| {
+            talk.give(NsFile::of("self").fd());
+            talk.hear_or_end();
+        });
+        talk.give(inner.talk.take().as_raw_fd());
+        talk.hear_or_end();
+    });
+    let inner = NsFile::from_fd(outer.talk.take());
+    let file = NsFile::of(outer.pid);
+    (outer, file, inner)
+}
+
+/// The inode number of what an ioctl opens.
+fn inode(file: &NsFile, request: u64) -> nix::Result<u64> {
+    file.related(request).map(|related| related.inode())
+}
+
+fn the_parent_of_a_child() {
+    let own = NsFile::of("self").inode();
+    let (_init, outer, inner) = two_levels();
+    check!(inode(&outer, NS_GET_PARENT), Ok(own));
+    check!(inode(&inner, NS_GET_PARENT), Ok(outer.inode()));
+    let parent = inner.related(NS_GET_PARENT).expect("NS_GET_PARENT");
+    check!(
+        inode(&parent, NS_GET_PARENT),
+        Ok(own),
+        "the parent's parent"
+    );
+    // SAFETY: the call takes no pointers.
+    let flags = unsafe { libc::fcntl(parent.fd(), libc::F_GETFD) };
+    check!(flags, libc::FD_CLOEXEC);
+    check!(parent.enter(0), Ok(()));
+    check!(Clone::new(0).attempt_inside(), Ok(3));
+}
+
+fn the_parent_of_the_first() {
+    check!(inode(&NsFile::of("self"), NS_GET_PARENT), Err(Errno::EPERM));
+}
+
+fn the_parent_that_is_out_of_view() {
+    let top = NsFile::of("self");
+    let (_init, outer, inner) = two_levels();
+    let init = new_ns(|talk| {
+        let own = NsFile::of("self");
+        check!(
+            inode(&own, NS_GET_PARENT),
+            Err(Errno::EPERM),
+            "the own one's"
+        );
+        check!(
+            inode(&top, NS_GET_PARENT),
+            Err(Errno::EPERM),
+            "an outer one's"
+        );
+        check!(
+            inode(&outer, NS_GET_PARENT),
+            Err(Errno::EPERM),
+            "a sibling's"
+        );
+        check!(
+            inode(&inner, NS_GET_PARENT),
+            Err(Errno::EPERM),
+            "a nephew's"
+        );
+        let child = new_ns(|talk| {
+            talk.give(NsFile::of("self").fd());
+            talk.hear_or_end();
+        });
+        let child = NsFile::from_fd(child.talk.take());
+        check!(inode(&child, NS_GET_PARENT), Ok(own.inode()), "the child's");
+        talk.say(0);
+    });
+    init.hear();
+}
+
+fn the_parent_of_a_namespace_without_an_init() {
+    let own = NsFile::of("self").inode();
+    unshare_pid();
+    let made = NsFile::for_children_of("self");
+    check!(inode(&made, NS_GET_PARENT), Ok(own));
+}
+
+fn the_owner_of_the_first() {
+    let own = NsFile::of("self");
+    check!(inode(&own, NS_GET_USERNS), Ok(inode_of("self", "user")));
+}
+
+fn the_owner_of_a_child() {
+    let user = libc::CLONE_NEWUSER as u64;
+    let plain = new_ns(wait_for_word);
+    check!(
+        inode(&NsFile::of(plain.pid), NS_GET_USERNS),
+        Ok(inode_of("self", "user"))
+    );
+    let owned = Clone::new(NEWPID | user)
+        .start(wait_for_word)
+        .expect("clone3");
+    let theirs = inode_of(owned.pid, "user");
+    check!(theirs == inode_of("self", "user"), false);
+    check!(inode(&NsFile::of(owned.pid), NS_GET_USERNS), Ok(theirs));
+}
+
+fn the_owner_that_is_out_of_view() {
+    let own = NsFile::of("self");
+    let child = fork(|talk| {
+        check!(unshare(libc::CLONE_NEWUSER), Ok(()));
+        check!(inode(&own, NS_GET_USERNS), Err(Errno::EPERM));
+        unshare_pid();
+        let made = NsFile::for_children_of("self");
+        check!(inode(&made, NS_GET_USERNS), Ok(inode_of("self", "user")));
+        talk.say(0);
+    });
+    child.hear();
+}
+
+fn the_type() {
+    unshare_pid();
+    for file in [NsFile::of("self"), NsFile::for_children_of("self")] {
+        check!(file.ask(NS_GET_NSTYPE, 0), Ok(libc::CLONE_NEWPID));
+    }
+}
+
+fn questions_to_other_types() {
+    let own = NsFile::of("self");
+    let mut number = 0u64;
+    for request in [NS_GET_OWNER_UID, NS_GET_MNTNS_ID] {
+        // SAFETY: the pointer is to a live number that has room for either answer.
+        let asked = Errno::result(unsafe { libc::ioctl(own.fd(), request, &mut number) });
+        check!(asked, Err(Errno::EINVAL), "ioctl {request:#x}");
+    }
+    check!(
+        own.ask(0xb7ff, 0),
+        Err(Errno::ENOTTY),
+        "an ioctl that is none"
+    );
+    let uts = NsFile::named("self", "uts");
+    for request in [
+        NS_GET_PID_FROM_PIDNS,
+        NS_GET_TGID_FROM_PIDNS,
+        NS_GET_PID_IN_PIDNS,
+        NS_GET_TGID_IN_PIDNS,
+    ] {
+        check!(
+            uts.ask(request, 1),
+            Err(Errno::EINVAL),
+            "ioctl {request:#x}"
+        );
+    }
+}
+
+fn numbers_from_a_child() {
+    let init = new_ns(|talk| {
+        let members: Vec<i32> = sleepers(3).iter().map(|c| c.pid).collect();
+        talk.say_all(&members);
+        talk.hear_or_end();
+    });
+    check!(init.hear_all(), [2, 3, 4]);
+    let file = NsFile::of(init.pid);
+    check!(file.ask(NS_GET_PID_FROM_PIDNS, 1), Ok(init.pid));
+    check!(file.ask(NS_GET_TGID_FROM_PIDNS, 1), Ok(init.pid));
+    for member in 2..=4 {
+        let outer = file
+            .ask(NS_GET_PID_FROM_PIDNS, member)
+            .expect("an outer number");
+        check!(
+            file.ask(NS_GET_PID_IN_PIDNS, outer),
+            Ok(member),
+            "there and back"
+        );
+        check!(
+            file.ask(NS_GET_TGID_IN_PIDNS, outer),
+            Ok(member),
+            "there and back"
+        );
+    }
+    check!(file.ask(NS_GET_PID_FROM_PIDNS, 5), Err(Errno::ESRCH));
+}
+
+fn numbers_in_a_child() {
+    let init = new_ns(|talk| {
+        let inner = new_ns(wait_for_word);
+        check!(inner.pid, 2);
+        let own = NsFile::of("self");
+        check!(own.ask(NS_GET_PID_IN_PIDNS, 1), Ok(1));
+        check!(own.ask(NS_GET_PID_FROM_PIDNS, 2), Ok(2));
+        talk.say(0);
+        talk.hear_or_end();
+    });
+    init.hear();
+    let (own, file) = (NsFile::of("self"), NsFile::of(init.pid));
+    check!(own.ask(NS_GET_PID_IN_PIDNS, init.pid), Ok(init.pid));
+    check!(own.ask(NS_GET_PID_FROM_PIDNS, init.pid), Ok(init.pid));
+    check!(file.ask(NS_GET_PID_IN_PIDNS, init.pid), Ok(1));
+    check!(file.ask(NS_GET_TGID_IN_PIDNS, init.pid), Ok(1));
+}
+
+fn numbers_of_threads() {
+    let init = new_ns(|talk| {
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            tell.send(tid()).expect("a number");
+            crate::process::sleep_for_ever()
+        });
+        talk.say(told.recv().expect("a number"));
+        talk.hear_or_end();
+    });
+    let (thread, file) = (init.hear(), NsFile::of(init.pid));
+    let outer = file
+        .ask(NS_GET_PID_FROM_PIDNS, thread)
+        .expect("an outer number");
+    check!(outer == init.pid, false, "the thread has init's number");
+    check!(file.ask(NS_GET_TGID_FROM_PIDNS, thread), Ok(init.pid));
+    check!(file.ask(NS_GET_PID_IN_PIDNS, outer), Ok(thread));
+    check!(file.ask(NS_GET_TGID_IN_PIDNS, outer), Ok(1));
+}
+
+fn numbers_that_do_not_exist() {
+    let init = new_ns(wait_for_word);
+    let file = NsFile::of(init.pid);
+    for number in [0, -1, 2, 4_000_000, i32::MAX, i32::MIN] {
+        check!(
+            file.ask(NS_GET_PID_FROM_PIDNS, number),
+            Err(Errno::ESRCH),
+            "from {number}"
+        );
+        check!(
+            file.ask(NS_GET_TGID_FROM_PIDNS, number),
+            Err(Errno::ESRCH),
+            "from {number}"
+        );
+    }
+    for number in [0, -1, 4_000_000, pid()] {
+        check!(
+            file.ask(NS_GET_PID_IN_PIDNS, number),
+            Err(Errno::ESRCH),
+            "in: {number}"
+        );
+        check!(
+            file.ask(NS_GET_TGID_IN_PIDNS, number),
+            Err(Errno::ESRCH),
+            "in: {number}"
+        );
+    }
+    init.end();
+    check!(
+        file.ask(NS_GET_PID_FROM_PIDNS, 1),
+        Err(Errno::ESRCH),
+        "a dead init"
+    );
+}
+
+fn numbers_between_strangers() {
+    let (top, me) = (NsFile::of("self"), pid());
+    let sibling = new_ns(wait_for_word);
+    let theirs = NsFile::of(sibling.pid);
+    let init = new_ns(|talk| {
+        check!(
+            top.ask(NS_GET_PID_IN_PIDNS, 1),
+            top.ask(NS_GET_TGID_IN_PIDNS, 1)
+        );
+        talk.say(
+            top.ask(NS_GET_PID_IN_PIDNS, 1)
+                .expect("the own number at the top"),
+        );
+        check!(
+            top.ask(NS_GET_PID_FROM_PIDNS, me),
+            Err(Errno::ESRCH),
+            "a process outside"
+        );
+        check!(top.ask(NS_GET_TGID_FROM_PIDNS, me), Err(Errno::ESRCH));
+        check!(
+            theirs.ask(NS_GET_PID_FROM_PIDNS, 1),
+            Err(Errno::ESRCH),
+            "a neighbour"
+        );
+        check!(
+            theirs.ask(NS_GET_PID_IN_PIDNS, 1),
+            Err(Errno::ESRCH),
+            "the own, in theirs"
+        );
+        let own = talk.hear();
+        check!(
+            top.ask(NS_GET_PID_FROM_PIDNS, own),
+            Ok(1),
+            "itself by its outer number"
+        );
+        talk.say(0);
+    });
+    check!(init.hear(), init.pid);
+    init.say(init.pid);
+    init.hear();
+}
+
+fn the_64_bit_number() {
+    check!(NsFile::of("self").id(), super::FIRST_ID);
+    let mut seen = vec![super::FIRST_ID];
+    for _ in 0..10 {
+        let init = new_ns(wait_for_word);
+        let file = NsFile::of(init.pid);
+        check!(file.id(), NsFile::for_children_of(init.pid).id());
+        seen.push(file.id());
+        init.end();
+    }
+    let mut sorted = seen.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    check!(seen, sorted, "the numbers of one namespace after another");
+}

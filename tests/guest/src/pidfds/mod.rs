@@ -1,0 +1,5 @@
+//! What a pidfd says of namespaces, and what may be done with one across them.
+
+pub mod information;
+pub mod namespaces;
+pub mod use_across;
