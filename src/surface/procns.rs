@@ -123,30 +123,55 @@ pub(crate) unsafe extern "C" fn proc_ns_dir_readdir(
         }
         let instantiate = mem::transmute::<*mut c_void, Instantiate>(PROC_NS_INSTANTIATE.get());
         USED.store(true, Ordering::Relaxed);
-        let entries = NS_OPERATIONS
-            .iter()
-            .flat_map(|kind| match kind {
+        let mut position = 2;
+        for kind in &NS_OPERATIONS {
+            let entries = match kind {
                 Some(kind) => [kind.get().cast_const(), ptr::null()],
                 None => ours(),
-            })
-            .filter(|entry| !entry.is_null());
-        for entry in entries.skip(usize::try_from((*context).pos - 2).unwrap_or(0)) {
-            let name = name_of(entry);
-            if !kernel_fn::proc_fill_cache(
-                directory,
-                context,
-                name.as_ptr().cast(),
-                name.len() as c_uint,
-                Some(instantiate),
-                task.0,
-                entry.cast(),
-            ) {
-                break;
+            };
+            for entry in entries {
+                if entry.is_null() {
+                    continue;
+                }
+                if position >= (*context).pos {
+                    if !emit(directory, context, instantiate, &task, entry) {
+                        return 0;
+                    }
+                    (*context).pos += 1;
+                }
+                position += 1;
             }
-            (*context).pos += 1;
         }
     }
     0
+}
+
+/// Lists one link; whether there is room for more.
+///
+/// # Safety
+///
+/// `directory` must be an open `ns` directory of `task`, `context` that of its reader, and
+/// `operations` valid.
+unsafe fn emit(
+    directory: *mut file,
+    context: *mut dir_context,
+    instantiate: Instantiate,
+    task: &Task,
+    operations: *const proc_ns_operations,
+) -> bool {
+    // SAFETY: The caller's promise.
+    unsafe {
+        let name = name_of(operations);
+        kernel_fn::proc_fill_cache(
+            directory,
+            context,
+            name.as_ptr().cast(),
+            name.len() as c_uint,
+            Some(instantiate),
+            task.0,
+            operations.cast(),
+        )
+    }
 }
 
 /// Wraps `proc_ns_get_link`: counts those who follow a link of ours.
