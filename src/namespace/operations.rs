@@ -6,6 +6,7 @@
 use super::Reference;
 use crate::{
     bindings::{self, ns_common, nsset, pid_namespace, proc_ns_operations, task_struct},
+    hook,
     pid::{current_ns, ns_of},
 };
 use core::{ffi::CStr, ptr};
@@ -121,24 +122,31 @@ pub(crate) unsafe fn is_admin(user_ns: *mut bindings::user_namespace) -> bool {
     unsafe { bindings::ns_capable(user_ns, bindings::CAP_SYS_ADMIN as c_int) }
 }
 
+/// Gives a namespace of a task away, for a file of it. None while the module comes or goes: a file
+/// of the first namespace would not keep it then (`surface::nsfs`).
+fn give(ns: Option<Reference>) -> *mut ns_common {
+    ns.filter(|_| hook::armed())
+        .map_or(ptr::null_mut(), into_common)
+}
+
 /// `pidns_get`.
 ///
 /// # Safety
 ///
-/// The kernel's: `task` is held.
+/// The kernel's: `task` is held, and the current task is in a hooked function that counts it.
 unsafe extern "C" fn get(task: *mut task_struct) -> *mut ns_common {
     // SAFETY: The caller's promise.
-    unsafe { of_task(task) }.map_or(ptr::null_mut(), into_common)
+    give(unsafe { of_task(task) })
 }
 
 /// `pidns_for_children_get`.
 ///
 /// # Safety
 ///
-/// The kernel's: `task` is held.
+/// As above.
 unsafe extern "C" fn get_for_children(task: *mut task_struct) -> *mut ns_common {
     // SAFETY: The caller's promise.
-    unsafe { for_children_of(task) }.map_or(ptr::null_mut(), into_common)
+    give(unsafe { for_children_of(task) })
 }
 
 /// `pidns_put`. Any context.

@@ -4,7 +4,7 @@
 
 use crate::{
     bindings::{self, file, pid, seq_file, task_struct},
-    hook::{kernel_fn, original, Inside},
+    hook::{self, kernel_fn, original, Inside},
     namespace::{operations, Reference},
     pid::numbers_below,
     surface::{procfs, status::Text},
@@ -49,8 +49,8 @@ pub(crate) unsafe extern "C" fn pidfd_ioctl(
 ) -> c_long {
     let _inside = Inside::enter();
     let which = match command {
-        bindings::PIDNS_GET_PID_NS => Which::Own,
-        bindings::PIDNS_GET_PID_NS_FOR_CHILDREN => Which::ForChildren,
+        bindings::PIDNS_GET_PID_NS if hook::armed() => Which::Own,
+        bindings::PIDNS_GET_PID_NS_FOR_CHILDREN if hook::armed() => Which::ForChildren,
         // SAFETY: The caller's promise.
         _ => return unsafe { original::pidfd_ioctl(file, command, arg) },
     };
