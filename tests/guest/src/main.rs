@@ -23,6 +23,7 @@ mod create;
 mod exec;
 mod forkfail;
 mod holders;
+mod leavings;
 mod load;
 mod nesting;
 mod nsfs;
@@ -148,7 +149,7 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "load",
-        parts: &[holders::TESTS, load::TESTS, load::STORMS],
+        parts: &[holders::TESTS, leavings::TESTS, load::TESTS, load::STORMS],
     },
 ];
 
