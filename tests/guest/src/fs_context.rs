@@ -4,6 +4,9 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::mount::{mount, MsFlags};
+
+use crate::process::unshare;
 
 const SET_FLAG: u32 = 0;
 const SET_STRING: u32 = 1;
@@ -84,4 +87,12 @@ impl FsContext {
             Ok(OwnedFd::from_raw_fd(root as i32))
         }
     }
+}
+
+/// Gives the caller a mount namespace of its own, whose mounts nobody else sees.
+#[track_caller]
+pub fn own_mounts() {
+    check!(unshare(libc::CLONE_NEWNS), Ok(()), "unshare(CLONE_NEWNS)");
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).expect("private mounts");
 }

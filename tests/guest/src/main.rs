@@ -36,6 +36,8 @@ mod setns;
 mod signals;
 mod status;
 mod storm;
+mod sysctl;
+mod tools;
 mod view;
 
 use harness::Group;
@@ -142,6 +144,19 @@ const GROUPS: &[Group] = &[
             pidfds::namespaces::TESTS,
             pidfds::use_across::TESTS,
         ],
+    },
+    Group {
+        name: "sysctl",
+        parts: &[
+            sysctl::pid_max::TESTS,
+            sysctl::last_pid::TESTS,
+            sysctl::memfd::TESTS,
+            sysctl::limits::TESTS,
+        ],
+    },
+    Group {
+        name: "tools",
+        parts: &[tools::TESTS],
     },
     Group {
         name: "storm",

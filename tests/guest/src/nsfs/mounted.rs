@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
 
 use crate::clone::{Clone, NEWPID};
+use crate::fs_context::own_mounts;
 use crate::harness::Test;
 use crate::ns_file::{inode_of, text, NsFile, NS_GET_PARENT};
 use crate::privilege::limit_pid_namespaces;
@@ -30,9 +31,7 @@ const PLACE: &str = "/tmp/namespace";
 /// Gives the caller mounts of its own, and a file to mount on.
 #[track_caller]
 fn prepare() {
-    check!(unshare(libc::CLONE_NEWNS), Ok(()), "unshare(CLONE_NEWNS)");
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).expect("private mounts");
+    own_mounts();
     std::fs::write(PLACE, "").expect("a file");
 }
 

@@ -8,7 +8,7 @@ use nix::mount::{mount, umount2, MntFlags, MsFlags};
 use nix::sys::stat::Mode;
 
 use crate::clone::{Clone, NEWPID};
-use crate::fs_context::FsContext;
+use crate::fs_context::{own_mounts, FsContext};
 use crate::harness::Test;
 use crate::ns_file::NsFile;
 use crate::privilege::{drop_capability, limit_pid_namespaces, CAP_SYS_ADMIN};
@@ -110,9 +110,7 @@ fn by_path() {
 
 fn by_the_old_call() {
     let init = three();
-    check!(unshare(libc::CLONE_NEWNS), Ok(()));
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).expect("private mounts");
+    own_mounts();
     std::fs::create_dir_all("/tmp/proc").expect("a directory");
     let place = |options: &str| {
         let (kind, flags) = (Some("proc"), MsFlags::empty());

@@ -1,0 +1,236 @@
+//! `vm.memfd_noexec`: may memory files be executed? It holds for all namespaces below, too.
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+
+use crate::harness::Test;
+use crate::ns_file::NsFile;
+use crate::privilege::{become_nobody, drop_capability, CAP_SYS_ADMIN};
+use crate::process::{fork, new_ns};
+use crate::talk::Talk;
+
+use super::{get, set};
+
+pub const TESTS: &[Test] = tests![
+    the_bounds,
+    a_child_inherits,
+    a_child_follows_its_parent,
+    a_child_cannot_be_laxer,
+    a_child_may_be_stricter,
+    a_grandchild_follows_too,
+    what_the_first_scope_does,
+    what_the_second_scope_does,
+    what_the_third_scope_does,
+    a_member_that_entered_obeys,
+    who_may_write,
+];
+
+const NAME: &str = "vm/memfd_noexec";
+
+const MFD_ALLOW_SEALING: u32 = 2;
+const MFD_NOEXEC_SEAL: u32 = 8;
+const MFD_EXEC: u32 = 16;
+
+/// What a new memory file is: whether it may be executed, and its seals.
+fn create(flags: u32) -> nix::Result<(bool, i32)> {
+    // SAFETY: the name is a string, and the descriptor is new.
+    unsafe {
+        let fd = libc::syscall(libc::SYS_memfd_create, c"test".as_ptr(), flags);
+        let file = OwnedFd::from_raw_fd(Errno::result(fd)? as i32);
+        let mode = nix::sys::stat::fstat(&file).expect("fstat").st_mode;
+        let seals = libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS);
+        Ok((mode & 0o111 != 0, seals))
+    }
+}
+
+#[track_caller]
+fn inside(story: impl FnOnce(&Talk)) {
+    let init = new_ns(|talk| {
+        story(talk);
+        talk.say(0);
+    });
+    init.hear();
+}
+
+fn the_bounds() {
+    inside(|_| {
+        check!(get(NAME), 0);
+        for wrong in ["-1", "3", "x", "99999999999"] {
+            check!(set(NAME, wrong), Err(Errno::EINVAL), "memfd_noexec={wrong}");
+        }
+        for right in [0, 1, 2, 1, 0] {
+            check!(set(NAME, right), Ok(()));
+            check!(get(NAME), right);
+        }
+    });
+    check!(get(NAME), 0, "the outer namespace's");
+}
+
+fn a_child_inherits() {
+    for scope in 0..=2 {
+        inside(|_| {
+            check!(set(NAME, scope), Ok(()));
+            inside(|_| {
+                check!(get(NAME), scope);
+                inside(|_| check!(get(NAME), scope));
+            });
+        });
+    }
+}
+
+fn a_child_follows_its_parent() {
+    inside(|_| {
+        let child = new_ns(|talk| {
+            while talk.hear_or_end().is_some() {
+                talk.say(get(NAME));
+            }
+        });
+        for (scope, seen) in [(0, 0), (1, 1), (2, 2), (1, 1), (0, 0)] {
+            check!(set(NAME, scope), Ok(()));
+            child.say(0);
+            check!(
+                child.hear(),
+                seen,
+                "in the child when the parent has {scope}"
+            );
+        }
+    });
+}
+
+fn a_child_cannot_be_laxer() {
+    inside(|_| {
+        check!(set(NAME, 1), Ok(()));
+        inside(|_| {
+            check!(set(NAME, 0), Err(Errno::EINVAL));
+            check!(get(NAME), 1);
+            check!(set(NAME, 2), Ok(()));
+            check!(set(NAME, 1), Ok(()), "as lax as the parent");
+            check!(set(NAME, 0), Err(Errno::EINVAL));
+        });
+        check!(set(NAME, 0), Ok(()), "the parent itself");
+    });
+}
+
+fn a_child_may_be_stricter() {
+    inside(|_| {
+        let child = new_ns(|talk| {
+            check!(set(NAME, 2), Ok(()));
+            talk.say(0);
+            while talk.hear_or_end().is_some() {
+                talk.say(get(NAME));
+            }
+        });
+        child.hear();
+        for scope in [0, 1, 2, 0] {
+            check!(get(NAME) <= 2, true);
+            check!(set(NAME, scope), Ok(()));
+            check!(get(NAME), scope, "the parent's own");
+            child.say(0);
+            check!(child.hear(), 2, "the child's");
+        }
+    });
+}
+
+fn a_grandchild_follows_too() {
+    inside(|_| {
+        let child = new_ns(|talk| {
+            let grandchild = new_ns(|talk| {
+                while talk.hear_or_end().is_some() {
+                    talk.say(get(NAME));
+                }
+            });
+            while talk.hear_or_end().is_some() {
+                grandchild.say(0);
+                talk.say(grandchild.hear());
+            }
+        });
+        for scope in [0, 2, 1] {
+            check!(set(NAME, scope), Ok(()));
+            child.say(0);
+            check!(child.hear(), scope, "two levels below a {scope}");
+        }
+    });
+}
+
+fn what_the_first_scope_does() {
+    inside(|_| {
+        check!(create(0), Ok((true, libc::F_SEAL_SEAL)));
+        check!(create(MFD_ALLOW_SEALING), Ok((true, 0)));
+        check!(create(MFD_EXEC).map(|m| m.0), Ok(true));
+        check!(create(MFD_NOEXEC_SEAL).map(|m| m.0), Ok(false));
+        check!(create(MFD_EXEC | MFD_NOEXEC_SEAL), Err(Errno::EINVAL));
+    });
+}
+
+fn what_the_second_scope_does() {
+    const F_SEAL_EXEC: i32 = 0x20;
+    inside(|_| {
+        check!(set(NAME, 1), Ok(()));
+        inside(|_| {
+            check!(create(0), Ok((false, F_SEAL_EXEC)));
+            check!(create(MFD_EXEC).map(|m| m.0), Ok(true));
+            check!(create(MFD_NOEXEC_SEAL), Ok((false, F_SEAL_EXEC)));
+        });
+    });
+    check!(create(0).map(|m| m.0), Ok(true), "outside");
+}
+
+fn what_the_third_scope_does() {
+    inside(|_| {
+        inside(|_| {
+            check!(set(NAME, 2), Ok(()));
+            check!(create(0).map(|m| m.0), Ok(false));
+            check!(create(MFD_EXEC), Err(Errno::EACCES));
+            check!(create(MFD_NOEXEC_SEAL).map(|m| m.0), Ok(false));
+        });
+        check!(create(MFD_EXEC).map(|m| m.0), Ok(true), "the parent");
+    });
+}
+
+fn a_member_that_entered_obeys() {
+    let init = new_ns(|talk| {
+        check!(set(NAME, 2), Ok(()));
+        talk.say(0);
+        talk.hear_or_end();
+    });
+    init.hear();
+    check!(NsFile::of(init.pid).enter(0), Ok(()));
+    check!(
+        create(MFD_EXEC).map(|m| m.0),
+        Ok(true),
+        "the caller, who stays outside"
+    );
+    let member = fork(|talk| {
+        check!(create(MFD_EXEC), Err(Errno::EACCES));
+        check!(get(NAME), 2);
+        talk.say(0);
+    });
+    member.hear();
+}
+
+fn who_may_write() {
+    inside(|_| {
+        let root = fork(|talk| {
+            drop_capability(CAP_SYS_ADMIN);
+            check!(set(NAME, 1), Err(Errno::EPERM));
+            check!(get(NAME), 0);
+            talk.say(0);
+        });
+        root.hear();
+        let nobody = fork(|talk| {
+            become_nobody();
+            check!(set(NAME, 1), Err(Errno::EACCES));
+            check!(get(NAME), 0);
+            talk.say(0);
+        });
+        nobody.hear();
+        check!(set(NAME, 1), Ok(()));
+        check!(crate::process::unshare(libc::CLONE_NEWUSER), Ok(()));
+        check!(
+            set(NAME, 2),
+            Err(Errno::EPERM),
+            "root of a user namespace below"
+        );
+    });
+}
