@@ -6,7 +6,7 @@
 #[cfg(CONFIG_MEMFD_CREATE)]
 use crate::namespace::{memfd_noexec_scope, operations::is_admin};
 use crate::{
-    bindings::{self, ctl_table, ctl_table_header, loff_t},
+    bindings::{self, ctl_table, ctl_table_header, loff_t, pid_namespace},
     pid::{current_ns, may_choose},
 };
 use core::{ffi::CStr, ptr};
@@ -100,18 +100,25 @@ struct Access {
 }
 
 impl Access {
-    /// Lets the user read `value`, or write it if that is from `least` to `most`.
+    /// Lets the user read `value`, or, if that is `allowed`, write it in `range`, which `set` then gets.
     ///
-    /// # Errors
-    ///
-    /// `EINVAL` for what is no number or out of range.
+    /// Gives what a handler gives: 0, `EPERM`, or `EINVAL` for what is no number or out of range.
     ///
     /// # Safety
     ///
     /// The fields must be what the kernel gave to a handler.
-    unsafe fn of(&self, mut value: c_int, mut least: c_int, mut most: c_int) -> Result<c_int> {
+    unsafe fn of(
+        &self,
+        allowed: impl FnOnce() -> bool,
+        mut value: c_int,
+        (mut least, mut most): (c_int, c_int),
+        set: impl FnOnce(c_int),
+    ) -> c_int {
+        if self.write != 0 && !allowed() {
+            return EPERM.to_errno();
+        }
         // SAFETY: The caller's promise; the copy points to locals that outlive it.
-        kernel::error::to_result(unsafe {
+        let result = unsafe {
             let mut copy = *self.table;
             copy.data = (&raw mut value).cast();
             copy.extra1 = (&raw mut least).cast();
@@ -123,90 +130,78 @@ impl Access {
                 self.length,
                 self.position,
             )
-        })?;
-        Ok(value)
+        };
+        if result == 0 && self.write != 0 {
+            set(value);
+        }
+        result
     }
 }
 
-/// The number that was given last in the current task's namespace: the next is searched behind it.
-///
+macro_rules! handler {
+    ($(#[$meta:meta])* $name:ident, $rule:path) => {
+        $(#[$meta])*
+        ///
+        /// # Safety
+        ///
+        /// The kernel's. May sleep.
+        unsafe extern "C" fn $name(
+            table: *const ctl_table,
+            write: c_int,
+            buffer: *mut c_void,
+            length: *mut usize,
+            position: *mut loff_t,
+        ) -> c_int {
+            // SAFETY: The caller's promise.
+            unsafe { $rule(&Access { table, write, buffer, length, position }, current_ns()) }
+        }
+    };
+}
+
+handler! {
+    /// The number that was given last in the current task's namespace: the next is searched behind it.
+    #[cfg(CONFIG_CHECKPOINT_RESTORE)]
+    last_pid, access_last_pid
+}
+
+handler! {
+    /// How strict the current task's namespace is about executable memory files.
+    #[cfg(CONFIG_MEMFD_CREATE)]
+    memfd_noexec, access_memfd_noexec
+}
+
 /// # Safety
 ///
-/// The kernel's. May sleep.
+/// `access` must be what the kernel gave to a handler, `ns` the current task's.
 #[cfg(CONFIG_CHECKPOINT_RESTORE)]
-unsafe extern "C" fn last_pid(
-    table: *const ctl_table,
-    write: c_int,
-    buffer: *mut c_void,
-    length: *mut usize,
-    position: *mut loff_t,
-) -> c_int {
-    let access = Access {
-        table,
-        write,
-        buffer,
-        length,
-        position,
-    };
-    let ns = current_ns();
+unsafe fn access_last_pid(access: &Access, ns: *mut pid_namespace) -> c_int {
     // SAFETY: The caller's promise; the current task holds its namespace. The cursor and `pid_max`
     // are words that others write at any time, as in mainline.
     unsafe {
-        if write != 0 && !may_choose((*ns).user_ns) {
-            return EPERM.to_errno();
-        }
         let cursor = &raw mut (*ns).idr.idr_next;
         let last = (cursor.read_volatile() as c_int).wrapping_sub(1);
         let most = (&raw const (*ns).pid_max).read_volatile();
-        match access.of(last, 0, most) {
-            Ok(last) => {
-                if write != 0 {
-                    cursor.write_volatile(last.wrapping_add(1) as c_uint);
-                }
-                0
-            }
-            Err(error) => error.to_errno(),
-        }
+        let allowed = || may_choose((*ns).user_ns);
+        access.of(allowed, last, (0, most), |last| {
+            cursor.write_volatile(last.wrapping_add(1) as c_uint)
+        })
     }
 }
 
-/// How strict the current task's namespace is about executable memory files: never less than its
-/// parent.
+/// Never less strict than the parent.
 ///
 /// # Safety
 ///
-/// The kernel's. May sleep.
+/// As above.
 #[cfg(CONFIG_MEMFD_CREATE)]
-unsafe extern "C" fn memfd_noexec(
-    table: *const ctl_table,
-    write: c_int,
-    buffer: *mut c_void,
-    length: *mut usize,
-    position: *mut loff_t,
-) -> c_int {
-    let access = Access {
-        table,
-        write,
-        buffer,
-        length,
-        position,
-    };
-    let ns = current_ns();
+unsafe fn access_memfd_noexec(access: &Access, ns: *mut pid_namespace) -> c_int {
     // SAFETY: The caller's promise; the current task holds its namespace.
     unsafe {
-        if write != 0 && !is_admin((*ns).user_ns) {
-            return EPERM.to_errno();
-        }
         let least = memfd_noexec_scope((*ns).parent);
-        let strictest = bindings::MEMFD_NOEXEC_SCOPE_NOEXEC_ENFORCED as c_int;
-        match access.of(memfd_noexec_scope(ns), least, strictest) {
-            Ok(scope) => {
-                if write != 0 {
-                    (&raw mut (*ns).memfd_noexec_scope).write_volatile(scope);
-                }
-                0
-            }
-            Err(error) => error.to_errno(),
-        }
+        let most = bindings::MEMFD_NOEXEC_SCOPE_NOEXEC_ENFORCED as c_int;
+        let allowed = || is_admin((*ns).user_ns);
+        access.of(allowed, memfd_noexec_scope(ns), (least, most), |scope| {
+            (&raw mut (*ns).memfd_noexec_scope).write_volatile(scope)
+        })
     }
 }
