@@ -120,7 +120,8 @@ fn a_parent_outside_that_goes_away() {
     check!(wait_nobody(), Err(Errno::ECHILD));
 }
 
-fn a_tracee_of_the_outside_holds_init() {
+/// A namespace's init and the number of its only other member.
+fn init_and_member() -> (Child, i32) {
     let mail = Mail::new();
     let init = new_ns(|_| {
         fork(|_| {
@@ -129,7 +130,11 @@ fn a_tracee_of_the_outside_holds_init() {
         });
         sleep_for_ever();
     });
-    let tracee = mail.receive();
+    (init, mail.receive())
+}
+
+fn a_tracee_of_the_outside_holds_init() {
+    let (init, tracee) = init_and_member();
     nix::sys::ptrace::seize(Pid::from_raw(tracee), nix::sys::ptrace::Options::empty())
         .expect("PTRACE_SEIZE");
     init.kill(libc::SIGKILL);
@@ -146,15 +151,7 @@ fn a_tracee_of_the_outside_holds_init() {
 }
 
 fn a_tracer_outside_that_goes_away() {
-    let mail = Mail::new();
-    let init = new_ns(|_| {
-        fork(|_| {
-            mail.send();
-            sleep_for_ever();
-        });
-        sleep_for_ever();
-    });
-    let tracee = mail.receive();
+    let (init, tracee) = init_and_member();
     let tracer = fork(|talk| {
         nix::sys::ptrace::seize(Pid::from_raw(tracee), nix::sys::ptrace::Options::empty())
             .expect("PTRACE_SEIZE");
