@@ -64,7 +64,7 @@ fn unload() -> nix::Result<()> {
 
 /// Unloads the module as soon as the last namespace has gone.
 #[track_caller]
-fn unload_soon() {
+pub fn unload_soon() {
     eventually("the module can be unloaded", || match unload() {
         Err(Errno::EAGAIN) => None,
         other => {
@@ -75,7 +75,7 @@ fn unload_soon() {
 }
 
 #[track_caller]
-fn load_now() {
+pub fn load_now() {
     check!(load(), Ok(()), "load");
 }
 
