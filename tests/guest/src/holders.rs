@@ -4,17 +4,38 @@ use std::ffi::CStr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
 
+use crate::fs_context::{own_mounts, FsContext};
 use crate::harness::Test;
-use crate::load::{check_held, start};
-use crate::process::new_ns;
+use crate::load::{check_held, load_now, start, unload_soon};
+use crate::mail::Mail;
+use crate::ns_file::NsFile;
+use crate::proc_fs::Proc;
+use crate::process::{
+    attempt_fork, fork, new_ns, unshare_pid, wait_for_word, wait_for_zombie, End,
+};
 
 pub const TESTS: &[Test] = tests![120;
     an_open_file_of_sysvipc_holds_the_module,
     an_unused_mount_context_holds_the_module,
     a_perf_event_holds_the_module,
     a_fuse_mount_holds_the_module,
+    an_open_directory_of_a_dead_process_holds_the_module,
+    an_open_file_in_a_mount_of_proc_holds_the_module,
+    a_zombie_of_the_outside_holds_the_module,
+    a_zombie_init_holds_the_module,
+    a_process_whose_children_would_go_there_holds_the_module,
+    a_letter_on_its_way_holds_the_module,
+    the_owner_of_a_file_holds_the_module,
+    the_creator_of_shared_memory_holds_the_module,
+    an_accounting_file_does_not_hold_the_module,
+    a_file_of_a_namespace_holds_the_module,
+    a_mounted_file_of_a_namespace_holds_the_module,
+    a_mount_context_of_a_namespace_holds_the_module,
+    a_process_that_entered_holds_the_module,
+    an_open_setting_does_not_hold_the_module,
 ];
 
 fn owned(result: i64) -> OwnedFd {
@@ -91,4 +112,200 @@ fn a_fuse_mount_holds_the_module() {
     init.hear();
     init.end();
     check_held(|| check!(umount2(PLACE, MntFlags::MNT_DETACH), Ok(()), "umount"));
+}
+
+fn an_open_directory_of_a_dead_process_holds_the_module() {
+    start();
+    let init = new_ns(wait_for_word);
+    let directory = std::fs::File::open(format!("/proc/{}", init.pid)).expect("open");
+    init.end();
+    check_held(|| drop(directory));
+}
+
+fn an_open_file_in_a_mount_of_proc_holds_the_module() {
+    check_holder(|| {
+        let file = Proc::mount().open("1/status", OFlag::O_RDONLY);
+        file.expect("open of a status").into()
+    });
+}
+
+fn a_zombie_of_the_outside_holds_the_module() {
+    start();
+    let parent = fork(|talk| {
+        unshare_pid();
+        let init = fork(wait_for_word);
+        let member = fork(|_| ());
+        wait_for_zombie(member.pid);
+        init.say(0);
+        talk.say(0);
+        talk.hear();
+        check!(member.wait(), End::Exit(0));
+        check!(init.wait(), End::Exit(0));
+    });
+    parent.hear();
+    check_held(|| {
+        parent.say(0);
+        check!(parent.wait(), End::Exit(0));
+    });
+}
+
+fn a_zombie_init_holds_the_module() {
+    start();
+    let init = new_ns(|_| ());
+    wait_for_zombie(init.pid);
+    check_held(|| check!(init.wait(), End::Exit(0)));
+}
+
+fn a_process_whose_children_would_go_there_holds_the_module() {
+    start();
+    let maker = fork(|talk| {
+        unshare_pid();
+        attempt_fork().expect("fork");
+        talk.say(0);
+        talk.hear_or_end();
+    });
+    maker.hear();
+    check_held(|| maker.end());
+}
+
+fn a_letter_on_its_way_holds_the_module() {
+    start();
+    let mail = Mail::new();
+    let init = new_ns(|talk| {
+        mail.send();
+        talk.say(0);
+        talk.hear_or_end();
+    });
+    init.hear();
+    init.end();
+    check_held(|| drop(mail));
+}
+
+fn the_owner_of_a_file_holds_the_module() {
+    start();
+    let (end, _other) = nix::unistd::pipe().expect("pipe");
+    let init = new_ns(|talk| {
+        // SAFETY: the call takes no pointers.
+        check!(
+            unsafe { libc::fcntl(end.as_raw_fd(), libc::F_SETOWN, 1) },
+            0
+        );
+        talk.say(0);
+        talk.hear_or_end();
+    });
+    init.hear();
+    init.end();
+    check_held(|| drop(end));
+}
+
+fn the_creator_of_shared_memory_holds_the_module() {
+    start();
+    let init = new_ns(|talk| {
+        // SAFETY: the call takes no pointers.
+        talk.say(unsafe { libc::shmget(libc::IPC_PRIVATE, 4096, 0o600 | libc::IPC_CREAT) });
+        talk.hear_or_end();
+    });
+    let id = init.hear();
+    init.end();
+    check_held(|| {
+        // SAFETY: null is allowed.
+        check!(
+            unsafe { libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut()) },
+            0
+        );
+    });
+}
+
+fn an_accounting_file_does_not_hold_the_module() {
+    start();
+    own_mounts();
+    std::fs::create_dir_all("/tmp/accounting").expect("a directory");
+    let place = "/tmp/accounting";
+    let kind = Some("tmpfs");
+    mount(kind, place, kind, MsFlags::empty(), None::<&str>).expect("mount");
+    std::fs::write("/tmp/accounting/file", "").expect("a file");
+    let init = new_ns(|talk| {
+        // SAFETY: the path is a string.
+        let on = unsafe { libc::acct(c"/tmp/accounting/file".as_ptr()) };
+        check!(Errno::result(on), Ok(0), "acct");
+        attempt_fork().expect("fork");
+        talk.say(0);
+        talk.hear_or_end();
+    });
+    init.hear();
+    init.end();
+    check!(
+        umount2(place, MntFlags::empty()),
+        Ok(()),
+        "umount when init has gone"
+    );
+    unload_soon();
+    load_now();
+}
+
+fn a_file_of_a_namespace_holds_the_module() {
+    start();
+    let init = new_ns(wait_for_word);
+    let file = NsFile::of(init.pid);
+    init.end();
+    check_held(|| drop(file));
+}
+
+fn a_mounted_file_of_a_namespace_holds_the_module() {
+    const PLACE: &str = "/tmp/held";
+    start();
+    own_mounts();
+    std::fs::write(PLACE, "").expect("a file");
+    let init = new_ns(wait_for_word);
+    let (source, none) = (format!("/proc/{}/ns/pid", init.pid), None::<&str>);
+    mount(Some(source.as_str()), PLACE, none, MsFlags::MS_BIND, none).expect("mount");
+    init.end();
+    check_held(|| check!(umount2(PLACE, MntFlags::MNT_DETACH), Ok(()), "umount"));
+}
+
+fn a_mount_context_of_a_namespace_holds_the_module() {
+    start();
+    let init = new_ns(wait_for_word);
+    let context = FsContext::open(c"proc").expect("fsopen");
+    let file = NsFile::of(init.pid);
+    check!(context.set_fd(c"pidns", file.fd()), Ok(()), "pidns");
+    drop(file);
+    init.end();
+    check_held(|| drop(context));
+}
+
+fn a_process_that_entered_holds_the_module() {
+    start();
+    let init = new_ns(wait_for_word);
+    let process = fork(|talk| {
+        check!(NsFile::of(init.pid).enter(0), Ok(()));
+        talk.say(0);
+        talk.hear_or_end();
+    });
+    process.hear();
+    init.end();
+    check_held(|| process.end());
+}
+
+fn an_open_setting_does_not_hold_the_module() {
+    use std::io::{Read, Seek};
+    start();
+    let init = new_ns(|talk| {
+        let file = std::fs::File::open("/proc/sys/kernel/pid_max").expect("open");
+        talk.give(file.as_raw_fd());
+        talk.hear_or_end();
+    });
+    let mut file = std::fs::File::from(init.talk.take());
+    init.end();
+    unload_soon();
+    for _ in 0..2 {
+        file.rewind().expect("seek");
+        let read = file.read(&mut [0; 16]).map_err(|e| e.raw_os_error());
+        check!(
+            read,
+            Err(Some(libc::ENOENT)),
+            "the setting of a namespace that is gone"
+        );
+    }
+    load_now();
 }

@@ -38,6 +38,7 @@ mod status;
 mod storm;
 mod sysctl;
 mod tools;
+mod translate;
 mod view;
 
 use harness::Group;
@@ -157,6 +158,19 @@ const GROUPS: &[Group] = &[
     Group {
         name: "tools",
         parts: &[tools::TESTS],
+    },
+    Group {
+        name: "translate",
+        parts: &[
+            translate::ipc::TESTS,
+            translate::sockets::TESTS,
+            translate::futex::TESTS,
+            translate::events::TESTS,
+            translate::perf::TESTS,
+            translate::cgroup::TESTS,
+            translate::program::TESTS,
+            translate::accounting::TESTS,
+        ],
     },
     Group {
         name: "storm",
