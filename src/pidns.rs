@@ -50,8 +50,9 @@ impl kernel::Module for Pidns {
             pr_err!("not loaded: FUSE or CUSE is a module of this kernel, and its namespace references cannot be counted: build it in (CONFIG_FUSE_FS=y, and CONFIG_CUSE=y or n)\n");
             return Err(EOPNOTSUPP);
         }
+        hook::set_module(module);
         let symbols = hook::Symbols::find()?;
-        let namespaces = namespace::Namespaces::new(module)?;
+        let namespaces = namespace::Namespaces::new()?;
         let hooks = symbols.arm(module_parameters::direct.value())?;
         let surface = surface::Surface::new(&hooks)?;
         pr_info!(

@@ -23,6 +23,7 @@ SHIM(void, spin_unlock_irqrestore, (spinlock_t *lock, unsigned long flags),
      spin_unlock_irqrestore(lock, flags))
 SHIM(void, spin_lock, (spinlock_t *lock), spin_lock(lock))
 SHIM(void, spin_unlock, (spinlock_t *lock), spin_unlock(lock))
+SHIM(void, cond_resched, (void), cond_resched())
 SHIM(void, read_lock, (rwlock_t *lock), read_lock(lock))
 SHIM(void, read_unlock, (rwlock_t *lock), read_unlock(lock))
 SHIM(void, write_lock_irq, (rwlock_t *lock), write_lock_irq(lock))

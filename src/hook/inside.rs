@@ -2,6 +2,7 @@
 
 //! Who is inside the module, so that its text does not go from under them.
 
+use super::Loaded;
 use crate::bindings;
 
 /// A task inside a function of the module that may sleep.
@@ -24,6 +25,28 @@ impl Drop for Inside {
     fn drop(&mut self) {
         // SAFETY: `self.0` is what the matching `srcu_read_lock` of this task returned.
         unsafe { bindings::srcu_read_unlock(&raw mut bindings::pidns_inside, self.0) }
+    }
+}
+
+/// A task inside a function of the module in which user space decides how long it stays: in a page
+/// fault that a FUSE server answers when it likes, behind an `execve` that reads from one.
+///
+/// While the module is complete it is kept: `rmmod` is refused at once instead of waiting, which
+/// nobody could interrupt.
+pub(crate) struct Guest {
+    /// Goes first: the task is still counted when the module may go.
+    _loaded: Option<Loaded>,
+    _inside: Inside,
+}
+
+impl Guest {
+    /// Enters. Any context in which an SRCU reader may start.
+    pub(crate) fn enter() -> Self {
+        let inside = Inside::enter();
+        Self {
+            _loaded: Loaded::get(),
+            _inside: inside,
+        }
     }
 }
 

@@ -14,12 +14,14 @@ mod call;
 mod inside;
 #[cfg_attr(not(pidns_jumps), path = "no_jump.rs")]
 mod jump;
+mod loaded;
 mod redirect;
 mod symbol;
 mod table;
 
 pub(crate) use call::kernel_fn;
-pub(crate) use inside::Inside;
+pub(crate) use inside::{Guest, Inside};
+pub(crate) use loaded::{set_module, Loaded};
 pub(crate) use symbol::{
     DELAYED_PUT_PID, NSFS_MNT, NS_OPERATIONS, PIDMAP_LOCK, PID_NS_TREE, PROC_NS_INSTANTIATE,
     TASKLIST_LOCK,

@@ -2,10 +2,10 @@
 
 //! A namespace's birth.
 
-use super::{cache, destroy, loaded::Loaded, operations, Reference};
+use super::{cache, destroy, operations, Reference};
 use crate::{
     bindings::{self, callback_head, pid_namespace, user_namespace},
-    hook::{kernel_fn, PID_NS_TREE},
+    hook::{kernel_fn, Loaded, PID_NS_TREE},
 };
 use kernel::{error::to_result, prelude::*};
 

@@ -8,10 +8,10 @@
 //! softirq, for which RCU waits, or in a task that may be preempted in between, for which Tasks RCU
 //! waits. RCU also waits for readers that found the namespace by a pid.
 
-use super::{cache, loaded::Loaded, reference};
+use super::{cache, reference};
 use crate::{
     bindings::{self, callback_head, pid_namespace, work_struct, workqueue_struct},
-    hook::{kernel_fn, PID_NS_TREE},
+    hook::{kernel_fn, Loaded, PID_NS_TREE},
     pid::is_first,
 };
 use core::{

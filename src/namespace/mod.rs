@@ -7,7 +7,6 @@ mod create;
 mod destroy;
 pub(crate) mod first;
 pub(crate) mod holder;
-mod loaded;
 pub(crate) mod nsproxy;
 pub(crate) mod operations;
 pub(crate) mod reaper;
@@ -15,7 +14,6 @@ mod reference;
 
 pub(crate) use create::create;
 pub(crate) use holder::Holder;
-pub(crate) use loaded::Loaded;
 pub(crate) use reference::Reference;
 
 use crate::bindings;
@@ -43,14 +41,13 @@ pub(crate) struct Namespaces {
 
 impl Namespaces {
     /// May sleep.
-    pub(crate) fn new(module: &'static ThisModule) -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         // SAFETY: The first process never dies, so neither does its pid.
         let pid = unsafe { bindings::find_pid_ns(1, &raw mut bindings::init_pid_ns) };
         if pid.is_null() {
             return Err(ESRCH);
         }
         BOOT_PID.store(pid, Ordering::Relaxed);
-        loaded::set_module(module);
         let caches = cache::Caches::new()?;
         Ok(Self {
             _undertaker: destroy::Undertaker::new()?,

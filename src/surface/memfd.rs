@@ -5,7 +5,7 @@
 
 use crate::{
     bindings::{self, pt_regs},
-    hook::{original, Inside},
+    hook::{original, Guest},
     namespace::memfd_noexec_scope,
     pid::current_ns,
 };
@@ -48,7 +48,7 @@ fn flags_in(scope: i32, flags: u32) -> Result<u32> {
 ///
 /// The kernel's: `regs` are those of the current task. May sleep.
 pub(crate) unsafe extern "C" fn __x64_sys_memfd_create(regs: *const pt_regs) -> c_long {
-    let _inside = Inside::enter();
+    let _guest = Guest::enter();
     // SAFETY: The caller's promise. The caller's own registers stay as they are.
     unsafe {
         match flags_in(memfd_noexec_scope(current_ns()), (*regs).si as u32) {
@@ -69,7 +69,7 @@ pub(crate) unsafe extern "C" fn __x64_sys_memfd_create(regs: *const pt_regs) -> 
 /// As above.
 #[cfg(CONFIG_IA32_EMULATION)]
 pub(crate) unsafe extern "C" fn __ia32_sys_memfd_create(regs: *const pt_regs) -> c_long {
-    let _inside = Inside::enter();
+    let _guest = Guest::enter();
     // SAFETY: As above.
     unsafe {
         match flags_in(memfd_noexec_scope(current_ns()), (*regs).cx as u32) {

@@ -7,11 +7,11 @@
 
 use crate::{
     bindings::{self, dentry, fid, inode, ns_common, nsfs_file_handle, path, super_block},
-    hook::{self, kernel_fn, original, Inside, NSFS_MNT},
+    hook::{self, kernel_fn, original, Inside, Loaded, NSFS_MNT},
     namespace::{
         first,
         operations::{self, of_common},
-        Loaded, Reference,
+        Reference,
     },
     pid::current_ns,
 };
@@ -20,9 +20,10 @@ use kernel::{error::to_result, prelude::*};
 
 /// Wraps `nsfs_init_inode`: a namespace's file is being made.
 ///
-/// Whoever makes one of the first namespace is in a hooked function that found the module there to
-/// stay, or has another file of a pid namespace. So the module's end can begin before this, but
-/// no hook goes until this task is out again, and `nsfs_evict` below sees what failed here.
+/// Whoever makes one of the first namespace has another file of a pid namespace, which keeps the
+/// module, or counted himself as inside and *then* asked `hook::armed`, which was true. For the latter
+/// `hook::close` waits before any hook goes. So the module's end may begin before this, but this and
+/// `nsfs_evict` below, which sees what failed here, are hooked until the task is out again.
 ///
 /// # Safety
 ///

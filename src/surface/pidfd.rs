@@ -4,7 +4,7 @@
 
 use crate::{
     bindings::{self, file, pid, seq_file, task_struct},
-    hook::{self, kernel_fn, original, Inside},
+    hook::{self, kernel_fn, original, Guest, Inside},
     namespace::{operations, Reference},
     pid::numbers_below,
     surface::{procfs, status::Text},
@@ -47,7 +47,7 @@ pub(crate) unsafe extern "C" fn pidfd_ioctl(
     command: c_uint,
     arg: c_ulong,
 ) -> c_long {
-    let _inside = Inside::enter();
+    let _guest = Guest::enter();
     let which = match command {
         bindings::PIDNS_GET_PID_NS if hook::armed() => Which::Own,
         bindings::PIDNS_GET_PID_NS_FOR_CHILDREN if hook::armed() => Which::ForChildren,

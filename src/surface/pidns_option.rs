@@ -4,7 +4,7 @@
 
 use crate::{
     bindings::{self, fs_context, fs_parameter, fs_parameter_spec, fs_parse_result, pid_namespace},
-    hook::{kernel_fn, original, Inside},
+    hook::{kernel_fn, original, Guest},
     namespace::{
         holder,
         operations::{is_admin, is_ancestor, of_common},
@@ -24,7 +24,7 @@ pub(crate) unsafe extern "C" fn proc_parse_param(
     context: *mut fs_context,
     parameter: *mut fs_parameter,
 ) -> c_int {
-    let _inside = Inside::enter();
+    let _guest = Guest::enter();
     let options = [
         fs_parameter_spec {
             name: c"pidns".to_bytes_with_nul().as_ptr(),

@@ -10,7 +10,7 @@ use crate::{
         self, delayed_call, dentry, dir_context, file, inode, proc_ns_operations, super_block,
         task_struct,
     },
-    hook::{self, kernel_fn, original, Inside, NS_OPERATIONS, PROC_NS_INSTANTIATE},
+    hook::{self, kernel_fn, original, Guest, Inside, NS_OPERATIONS, PROC_NS_INSTANTIATE},
     namespace::operations,
 };
 use core::{
@@ -184,7 +184,7 @@ pub(crate) unsafe extern "C" fn proc_ns_get_link(
     inode: *mut inode,
     done: *mut delayed_call,
 ) -> *const c_char {
-    let _inside = Inside::enter();
+    let _guest = Guest::enter();
     // SAFETY: The caller's promise.
     unsafe { original::proc_ns_get_link(entry, inode, done) }
 }
@@ -199,7 +199,7 @@ pub(crate) unsafe extern "C" fn proc_ns_readlink(
     buffer: *mut c_char,
     length: c_int,
 ) -> c_int {
-    let _inside = Inside::enter();
+    let _guest = Guest::enter();
     // SAFETY: The caller's promise.
     unsafe { original::proc_ns_readlink(entry, buffer, length) }
 }
@@ -281,15 +281,23 @@ unsafe fn for_links(sb: *mut super_block, mut f: impl FnMut(*mut inode)) {
         let list = &raw mut (*sb).s_inodes;
         let lock = &raw mut (*sb).s_inode_list_lock;
         let mut before: *mut inode = ptr::null_mut();
+        let mut walked = 0_usize;
         bindings::pidns_spin_lock(lock);
         let mut link = (*list).next;
         while link != list {
             let inode: *mut inode = container_of!(link, inode, i_sb_list);
-            if is_link(inode) && !bindings::igrab(inode).is_null() {
+            let wanted = is_link(inode);
+            walked = walked.wrapping_add(1);
+            // A procfs may have very many inodes.
+            let rest = walked % 1024 == 0;
+            if (wanted || rest) && !bindings::igrab(inode).is_null() {
                 bindings::pidns_spin_unlock(lock);
-                f(inode);
+                if wanted {
+                    f(inode);
+                }
                 bindings::iput(before);
                 before = inode;
+                bindings::pidns_cond_resched();
                 bindings::pidns_spin_lock(lock);
             }
             link = (*link).next;

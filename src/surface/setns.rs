@@ -8,7 +8,7 @@
 
 use crate::{
     bindings::{self, cred, file, fs_struct, ns_common, nsproxy, nsset, pt_regs, task_struct},
-    hook::{kernel_fn, original, Inside},
+    hook::{self, kernel_fn, original, Inside},
     namespace::{operations, Reference},
     surface::unshare::create_new_namespaces,
 };
@@ -79,7 +79,8 @@ pub(crate) unsafe extern "C" fn __ia32_sys_setns(regs: *const pt_regs) -> c_long
 
 /// What the call gives, or `None` if the kernel's own does it.
 fn setns(fd: u32, flags: u32) -> Option<c_long> {
-    if flags & NEWPID == 0 {
+    // Without the module's operations the first namespace cannot be installed.
+    if flags & NEWPID == 0 || !hook::armed() {
         return None;
     }
     let file = File::get(fd)?;
@@ -271,7 +272,8 @@ impl Set {
     ///
     /// `ns` must be held.
     unsafe fn install_one(&mut self, ns: *mut ns_common) -> Result {
-        // SAFETY: The caller's promise; every namespace of these types can be installed.
+        // SAFETY: The caller's promise. Every namespace has operations, pid namespaces while the module
+        // is complete: `setns` found that it is, and is counted.
         unsafe {
             let operations: *const bindings::proc_ns_operations = (*ns).ops.cast();
             let install = (*operations).install.ok_or(EINVAL)?;

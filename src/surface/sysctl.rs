@@ -18,6 +18,20 @@ pub(super) struct Sysctls {
     _last_pid: Header,
     #[cfg(CONFIG_MEMFD_CREATE)]
     _memfd_noexec: Header,
+    #[cfg(CONFIG_MEMFD_CREATE)]
+    _reset: Reset,
+}
+
+/// On drop, when nobody can write it any more: the first namespace is as lenient as the kernel made it.
+#[cfg(CONFIG_MEMFD_CREATE)]
+struct Reset;
+
+#[cfg(CONFIG_MEMFD_CREATE)]
+impl Drop for Reset {
+    fn drop(&mut self) {
+        // SAFETY: A word of a static, which others only read.
+        unsafe { (&raw mut bindings::init_pid_ns.memfd_noexec_scope).write_volatile(0) };
+    }
 }
 
 impl Sysctls {
@@ -32,6 +46,8 @@ impl Sysctls {
             _last_pid: Header::register(c"kernel", &LAST_PID)?,
             #[cfg(CONFIG_MEMFD_CREATE)]
             _memfd_noexec: Header::register(c"vm", &MEMFD_NOEXEC)?,
+            #[cfg(CONFIG_MEMFD_CREATE)]
+            _reset: Reset,
         })
     }
 }
@@ -49,6 +65,7 @@ impl Header {
         let header =
             unsafe { bindings::register_sysctl_sz(path.as_ptr().cast(), &raw const table.0, 1) };
         if header.is_null() {
+            pr_err!("not loaded: no memory for a sysctl\n");
             return Err(ENOMEM);
         }
         Ok(Self(header))

@@ -2,7 +2,8 @@
 
 //! References to the module: while there is one it cannot go.
 
-use crate::{bindings, hook};
+use super::armed;
+use crate::bindings;
 use core::{
     ptr,
     sync::atomic::{AtomicPtr, Ordering},
@@ -11,7 +12,8 @@ use kernel::prelude::*;
 
 static MODULE: AtomicPtr<bindings::module> = AtomicPtr::new(ptr::null_mut());
 
-pub(super) fn set_module(module: &'static ThisModule) {
+/// Says which module this is, before the first reference.
+pub(crate) fn set_module(module: &'static ThisModule) {
     MODULE.store(module.as_ptr(), Ordering::Relaxed);
 }
 
@@ -23,7 +25,7 @@ impl Loaded {
     /// `None` while the module comes or goes.
     pub(crate) fn get() -> Option<Self> {
         // SAFETY: The module is ours, and we are in it.
-        if hook::armed() && unsafe { bindings::try_module_get(MODULE.load(Ordering::Relaxed)) } {
+        if armed() && unsafe { bindings::try_module_get(MODULE.load(Ordering::Relaxed)) } {
             return Some(Self(()));
         }
         None
