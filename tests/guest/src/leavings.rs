@@ -8,10 +8,11 @@ use nix::fcntl::{open, readlinkat, OFlag};
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
 use nix::sys::stat::Mode;
 
+use crate::fs_context::FsContext;
 use crate::harness::{scale, Test};
 use crate::load::{check_held, load_now, start, unload, unload_soon};
-use crate::ns_file::{link, NsFile};
-use crate::process::{fork, sleep_for_ever, Child};
+use crate::ns_file::{link, setns, NsFile};
+use crate::process::{fork, pid, pidfd_open, sleep_for_ever, Child};
 
 pub const TESTS: &[Test] = tests![300;
     a_file_of_the_first_namespace_holds_the_module,
@@ -21,6 +22,8 @@ pub const TESTS: &[Test] = tests![300;
     links_go_with_the_module,
     an_open_link_goes_bad_with_the_module,
     sysctls_go_with_the_module,
+    a_sysctl_does_not_outlast_the_module,
+    a_call_that_waits_for_user_space_holds_the_module,
     everything_is_read_while_the_module_comes_and_goes,
 ];
 
@@ -163,11 +166,41 @@ fn sysctls_go_with_the_module() {
     );
 }
 
+fn a_sysctl_does_not_outlast_the_module() {
+    start();
+    const PATH: &str = "/proc/sys/vm/memfd_noexec";
+    std::fs::write(PATH, "1").expect("memfd_noexec");
+    unload_soon();
+    load_now();
+    check!(std::fs::read_to_string(PATH).expect(PATH), "0\n");
+}
+
+fn a_call_that_waits_for_user_space_holds_the_module() {
+    start();
+    const FIFO: &str = "/tmp/never-written";
+    nix::unistd::mkfifo(FIFO, Mode::S_IRUSR).expect("mkfifo");
+    let waiter = fork(|_| {
+        let context = FsContext::open(c"proc").expect("fsopen");
+        let _ = context.set_string(c"pidns", FIFO);
+    });
+    let number = libc::SYS_fsconfig.to_string();
+    crate::process::eventually("a call that waits", || {
+        let call = std::fs::read_to_string(format!("/proc/{}/syscall", waiter.pid));
+        let call = call.expect("a system call");
+        (call.split(' ').next() == Some(number.as_str())).then_some(())
+    });
+    check_held(|| waiter.end());
+}
+
 /// Whatever leads to the first namespace's file or operations, again and again.
 fn read_everything() {
     let _ = link("self", "pid");
     let _ = std::fs::read_dir("/proc/self/ns").map(Iterator::count);
     let _ = NsFile::open("/proc/1/ns/pid_for_children").map(drop);
+    let _ = setns(
+        pidfd_open(pid()).expect("pidfd_open").as_raw_fd(),
+        libc::CLONE_NEWPID,
+    );
     let _ = std::fs::read("/proc/self/status");
     let _ = std::fs::read("/proc/sys/kernel/ns_last_pid");
     let _ = crate::nsfs::Request::new(crate::nsfs::PID).some(100, 0);
