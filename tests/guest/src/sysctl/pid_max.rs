@@ -63,7 +63,9 @@ fn every_namespace_has_its_own() {
             })
         })
         .into();
-    inits.iter().for_each(|init| drop(init.hear()));
+    for init in &inits {
+        init.hear();
+    }
     let seen: Vec<i32> = inits
         .iter()
         .map(|init| {
