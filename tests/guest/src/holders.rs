@@ -186,10 +186,8 @@ fn the_owner_of_a_file_holds_the_module() {
     let (end, _other) = nix::unistd::pipe().expect("pipe");
     let init = new_ns(|talk| {
         // SAFETY: the call takes no pointers.
-        check!(
-            unsafe { libc::fcntl(end.as_raw_fd(), libc::F_SETOWN, 1) },
-            0
-        );
+        let set = unsafe { libc::fcntl(end.as_raw_fd(), libc::F_SETOWN, 1) };
+        check!(set, 0, "F_SETOWN");
         talk.say(0);
         talk.hear_or_end();
     });
@@ -209,10 +207,8 @@ fn the_creator_of_shared_memory_holds_the_module() {
     init.end();
     check_held(|| {
         // SAFETY: null is allowed.
-        check!(
-            unsafe { libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut()) },
-            0
-        );
+        let removed = unsafe { libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut()) };
+        check!(removed, 0, "IPC_RMID");
     });
 }
 

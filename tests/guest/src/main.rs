@@ -144,6 +144,7 @@ const GROUPS: &[Group] = &[
             pidfds::information::TESTS,
             pidfds::namespaces::TESTS,
             pidfds::use_across::TESTS,
+            pidfds::autokill::TESTS,
         ],
     },
     Group {

@@ -111,9 +111,10 @@ fn a_handle_needs_room() {
 }
 
 fn handles_of_nothing() {
+    type Change = fn(&mut Handle);
     let init = new_ns(wait_for_word);
     let name = handle(&NsFile::of(init.pid));
-    let changes: [(&str, fn(&mut Handle)); 8] = [
+    let changes: [(&str, Change); 8] = [
         ("no number", |h| h.id = 0),
         ("an unknown number", |h| h.id = u64::MAX),
         ("another inode", |h| h.inode += 1),

@@ -53,10 +53,8 @@ fn the_own_one() {
     let file = get(&init.pidfd(), PIDFD_GET_PID_NAMESPACE, 0).expect("a namespace");
     check!(file.stat().st_dev, NsFile::of("self").stat().st_dev);
     // SAFETY: the call takes no pointers.
-    check!(
-        unsafe { libc::fcntl(file.fd(), libc::F_GETFD) },
-        libc::FD_CLOEXEC
-    );
+    let flags = unsafe { libc::fcntl(file.fd(), libc::F_GETFD) };
+    check!(flags, libc::FD_CLOEXEC);
 }
 
 fn one_for_children() {

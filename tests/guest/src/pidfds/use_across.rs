@@ -63,6 +63,17 @@ fn open_by_number() {
         let dead = fork(|_| ());
         check!(dead.wait(), End::Exit(0));
         check!(open(dead.pid), Some(Errno::ESRCH), "a reaped process");
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            tell.send(crate::process::tid()).expect("a number");
+            sleep_for_ever()
+        });
+        let thread = told.recv().expect("a number");
+        check!(
+            open(thread),
+            Some(Errno::ENOENT),
+            "a thread that is no process"
+        );
         talk.say(0);
     });
     init.hear();

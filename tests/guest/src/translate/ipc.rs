@@ -218,11 +218,8 @@ fn set_owner(fd: i32, mut owner: Owner) -> nix::Result<()> {
 fn owner(fd: i32) -> Owner {
     let mut owner = Owner { kind: -1, pid: -1 };
     // SAFETY: the pointer is live.
-    check!(
-        unsafe { libc::fcntl(fd, F_GETOWN_EX, &mut owner) },
-        0,
-        "F_GETOWN_EX"
-    );
+    let got = unsafe { libc::fcntl(fd, F_GETOWN_EX, &mut owner) };
+    check!(got, 0, "F_GETOWN_EX");
     owner
 }
 

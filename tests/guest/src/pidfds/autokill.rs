@@ -1,0 +1,130 @@
+//! Children that nobody has to wait for, and children that end with their pidfd.
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+
+use crate::clone::{Clone, NEWPID};
+use crate::harness::Test;
+use crate::process::{
+    eventually, fork, kill, new_ns, quit, sleep_for_ever, wait_for_word, wait_nobody, wait_pidfd,
+    Child,
+};
+use crate::talk::Talk;
+
+pub const TESTS: &[Test] = tests![
+    an_init_that_nobody_waits_for,
+    an_init_that_nobody_waits_for_falls_with_its_members,
+    a_member_that_nobody_waits_for,
+    an_init_that_ends_with_its_pidfd,
+    an_init_that_ends_with_its_makers,
+    flags_that_do_not_go_together,
+];
+
+const AUTOREAP: u64 = 1 << 34;
+const AUTOKILL: u64 = 1 << 36;
+
+/// Starts a child with a pidfd that ends without a signal to its parent.
+fn start(flags: u64, story: impl FnOnce(&Talk)) -> nix::Result<(Child, OwnedFd)> {
+    let mut fd = -1i32;
+    let call = Clone::new(flags | libc::CLONE_PIDFD as u64).with(|a| {
+        a.pidfd = &raw mut fd as u64;
+        a.exit_signal = 0;
+    });
+    let child = call.start(story)?;
+    // SAFETY: the kernel has just made this descriptor for us.
+    Ok((child, unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+fn an_init_that_nobody_waits_for() {
+    for _ in 0..5 {
+        let (init, pidfd) = start(NEWPID | AUTOREAP, |_| quit(3)).expect("clone3");
+        wait_pidfd(&pidfd);
+        check!(wait_nobody(), Err(Errno::ECHILD));
+        check!(kill(init.pid, 0), Err(Errno::ESRCH));
+    }
+}
+
+fn an_init_that_nobody_waits_for_falls_with_its_members() {
+    let (init, pidfd) = start(NEWPID | AUTOREAP, |talk| {
+        let member = fork(|_| sleep_for_ever());
+        talk.give(member.pidfd().as_raw_fd());
+        talk.hear();
+    })
+    .expect("clone3");
+    let member = init.talk.take();
+    init.say(0);
+    wait_pidfd(&pidfd);
+    wait_pidfd(&member);
+    check!(wait_nobody(), Err(Errno::ECHILD));
+}
+
+fn a_member_that_nobody_waits_for() {
+    let init = new_ns(|talk| {
+        for _ in 0..5 {
+            let call = Clone::new(AUTOREAP)
+                .set_tid(&[50])
+                .with(|a| a.exit_signal = 0);
+            let member = eventually("the number is free", || {
+                call.clone().start(wait_for_word).ok()
+            });
+            check!(member.pid, 50);
+            let pidfd = member.pidfd();
+            member.say(0);
+            wait_pidfd(&pidfd);
+            check!(wait_nobody(), Err(Errno::ECHILD));
+        }
+        talk.say(0);
+    });
+    init.hear();
+}
+
+fn an_init_that_ends_with_its_pidfd() {
+    let (init, pidfd) = start(NEWPID | AUTOREAP | AUTOKILL, |talk| {
+        let member = fork(|_| sleep_for_ever());
+        talk.give(member.pidfd().as_raw_fd());
+        sleep_for_ever()
+    })
+    .expect("clone3");
+    let (member, watcher) = (init.talk.take(), init.pidfd());
+    drop(pidfd);
+    wait_pidfd(&watcher);
+    wait_pidfd(&member);
+    check!(kill(init.pid, 0), Err(Errno::ESRCH));
+}
+
+fn an_init_that_ends_with_its_makers() {
+    let outer = new_ns(|talk| {
+        let maker = fork(|talk| {
+            let (init, pidfd) =
+                start(NEWPID | AUTOREAP | AUTOKILL, |_| sleep_for_ever()).expect("clone3");
+            talk.give(init.pidfd().as_raw_fd());
+            talk.hear_or_end();
+            drop(pidfd);
+        });
+        let init = maker.talk.take();
+        maker.end();
+        wait_pidfd(&init);
+        talk.say(0);
+    });
+    outer.hear();
+}
+
+fn flags_that_do_not_go_together() {
+    let error = |flags| start(flags, wait_for_word).err();
+    check!(
+        error(NEWPID | AUTOKILL),
+        Some(Errno::EINVAL),
+        "without AUTOREAP"
+    );
+    check!(
+        error(NEWPID | AUTOREAP | libc::CLONE_PARENT as u64),
+        Some(Errno::EINVAL)
+    );
+    let signal = Clone::new(NEWPID | AUTOREAP).start(wait_for_word);
+    check!(
+        signal.err(),
+        Some(Errno::EINVAL),
+        "with a signal at the end"
+    );
+}
