@@ -47,7 +47,10 @@ pub fn install_panic_hook() {
         let place = info
             .location()
             .map_or_else(String::new, |l| format!("{}:{}: ", l.file(), l.line()));
-        let words = info.payload_as_str().unwrap_or("panic");
+        let payload = info.payload();
+        let words = (payload.downcast_ref::<&str>().copied())
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("panic");
         send(
             'F',
             &format!("{place}{words} (in process {})", std::process::id()),
