@@ -7,7 +7,7 @@ RUSTC ?= rustc
 cache-bindgen := $(wildcard $(or $(PIDNS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pidns)/bindgen/bin/bindgen)
 BINDGEN ?= $(or $(shell command -v bindgen),$(cache-bindgen),bindgen)
 
-.PHONY: modules install demo test check format clean distclean help kdir
+.PHONY: modules install demo test parity check format clean distclean help kdir
 
 modules: kdir ## Build pidns.ko for the running kernel, or for KDIR=
 	@$(MAKE) -C "$(KDIR)" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
@@ -20,6 +20,9 @@ demo: ## Show in a guest what the module does; sets up everything it needs
 
 test: ## Run all tests in guests on three kernels; sets up everything it needs
 	@scripts/test
+
+parity: ## Compare mainline's kernel selftests with and without the module; writes docs/PARITY.md
+	@scripts/parity
 
 check: ## Formatting, lints, shell scripts and the rules of the tree
 	@scripts/check

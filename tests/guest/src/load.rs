@@ -232,11 +232,12 @@ fn storm() -> Vec<Child> {
     (0..processors)
         .map(|_| {
             fork(|_| loop {
-                for _ in 0..16 {
+                for _ in 0..4 {
                     attempt_fork().expect("fork in a storm");
                 }
-                // Emulated processors that take turns would otherwise never come to rest, and
-                // every grace period that an unload waits for would take seconds.
+                // Emulated processors that take turns must come to rest: one that is busy makes
+                // each of the others wait for its turn to end, and loading patches code a hundred
+                // times, each time with the consent of all.
                 std::thread::sleep(std::time::Duration::from_millis(20));
             })
         })
