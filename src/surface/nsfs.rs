@@ -141,7 +141,7 @@ impl Handle {
             (rest, words.cast::<nsfs_file_handle>().read_unaligned())
         };
         let whole = (handle.ns_inum == 0) == (handle.ns_type == 0);
-        (handle.ns_id != 0 && whole && rest.iter().all(|byte| *byte == 0)).then(|| Self(handle))
+        (handle.ns_id != 0 && whole && rest.iter().all(|byte| *byte == 0)).then_some(Self(handle))
     }
 
     /// What it means, if that is in use.

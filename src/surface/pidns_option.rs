@@ -61,7 +61,7 @@ impl Refusal {
         // SAFETY: The caller's promise; the text has no conversions.
         unsafe {
             let log = &(*context).log;
-            bindings::logfc(log.log, log.prefix, b'e', self.0.as_ptr().cast());
+            bindings::logfc(log.log, log.prefix, b'e', self.0.as_char_ptr());
         }
         self.1.to_errno()
     }

@@ -66,7 +66,7 @@ impl Drop for Task {
 /// `operations` must be valid.
 unsafe fn name_of(operations: *const proc_ns_operations) -> &'static [u8] {
     // SAFETY: The caller's promise; names are static strings.
-    unsafe { CStr::from_ptr((*operations).name.cast()).to_bytes() }
+    unsafe { CStr::from_char_ptr((*operations).name).to_bytes() }
 }
 
 /// Wraps `proc_ns_dir_lookup`.
@@ -233,7 +233,7 @@ unsafe fn forget_all() {
     // SAFETY: The callback has the type wanted, procfs is always there, and `active` has a reference
     // to the superblock, which is given back.
     unsafe {
-        let procfs = bindings::get_fs_type(c"proc".as_ptr().cast());
+        let procfs = bindings::get_fs_type(c"proc".as_char_ptr());
         loop {
             // Names go without `s_umount`, under which they are found: what is mounted on them takes
             // other locks.

@@ -134,7 +134,7 @@ impl Text {
     /// Adds `delimiter` and `nr`.
     pub(super) fn add_number(&mut self, delimiter: &CStr, nr: i32) {
         // SAFETY: The promise of `after`.
-        unsafe { bindings::seq_put_decimal_ll(self.seq, delimiter.as_ptr().cast(), nr.into()) };
+        unsafe { bindings::seq_put_decimal_ll(self.seq, delimiter.as_char_ptr(), nr.into()) };
     }
 
     /// Moves what was added behind `start` to `place`.

@@ -63,7 +63,7 @@ impl Header {
     fn register(path: &'static CStr, table: &'static Table) -> Result<Self> {
         // SAFETY: Both are static, and the table is complete.
         let header =
-            unsafe { bindings::register_sysctl_sz(path.as_ptr().cast(), &raw const table.0, 1) };
+            unsafe { bindings::register_sysctl_sz(path.as_char_ptr(), &raw const table.0, 1) };
         if header.is_null() {
             pr_err!("not loaded: no memory for a sysctl\n");
             return Err(ENOMEM);
