@@ -65,7 +65,6 @@ fn bottom() -> (crate::process::Child, OwnedFd) {
         let _sleeper = fork(|_| sleep_for_ever());
         let inner = new_ns(wait_for_word);
         talk.give(inner.pidfd().as_raw_fd());
-        talk.give(Proc::mount().fd());
         talk.hear_or_end();
     });
     let pidfd = outer.talk.take();
