@@ -77,10 +77,24 @@ impl Talk {
         }
     }
 
+    /// Waits for a message or the end. A receiver that waits by itself looks for a message first and
+    /// for the end then, and may miss a message that came in between.
+    fn wait(&self) {
+        let mut poll = libc::pollfd {
+            fd: self.fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one descriptor, which is live.
+        let waited = retry(|| Errno::result(unsafe { libc::poll(&mut poll, 1, -1) }));
+        check!(waited, Ok(1), "poll");
+    }
+
     /// Waits for a message, or for the last holder of the other end to be gone (`None`).
     #[track_caller]
     pub fn hear_or_end(&self) -> Option<Vec<i32>> {
         let mut bytes = [0u8; 4 * MOST];
+        self.wait();
         let got = match retry(|| nix::sys::socket::recv(self.fd(), &mut bytes, MsgFlags::empty())) {
             Ok(0) | Err(Errno::ECONNRESET) => return None,
             Ok(n) => n,
@@ -121,6 +135,7 @@ impl Talk {
         let mut text = [0u8; 2];
         let mut space = nix::cmsg_space!(RawFd);
         let mut parts = [IoSliceMut::new(&mut text)];
+        self.wait();
         let message = recvmsg::<()>(self.fd(), &mut parts, Some(&mut space), MsgFlags::empty())
             .expect("recvmsg");
         for part in message.cmsgs().expect("control messages") {
