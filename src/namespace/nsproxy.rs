@@ -7,7 +7,8 @@
 //! when its last task leaves it, and both live in another file than their callers. One that is not
 //! installed yet needs no reference of its own: its namespace is that of the current task's
 //! installed `nsproxy`, which stays until after the new one is counted, or it was created by the
-//! current system call, which holds it until it returns (`namespace::create`).
+//! current system call, which holds it until it returns (`namespace::create`), or `setns` was given a
+//! file or a process of it, which it keeps until the new one is installed.
 
 use super::Reference;
 use crate::{bindings::nsproxy, hook::original};

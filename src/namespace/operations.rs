@@ -167,7 +167,7 @@ unsafe extern "C" fn put(ns: *mut ns_common) {
 /// # Safety
 ///
 /// The kernel's: `set` is the current task's, `ns` that of a pid namespace that is held.
-pub(crate) unsafe extern "C" fn install(set: *mut nsset, ns: *mut ns_common) -> c_int {
+unsafe extern "C" fn install(set: *mut nsset, ns: *mut ns_common) -> c_int {
     // SAFETY: The caller's promise.
     unsafe {
         let ns = of_common(ns);

@@ -8,6 +8,7 @@
 //! * a `struct pid`, from `alloc_pid` to `pidfs_free_pid`;
 //! * an `nsproxy`, while it is installed (`namespace::nsproxy`);
 //! * a child namespace, until it is destroyed;
+//! * each file of it (`namespace::operations`, `surface::nsfs`);
 //! * the system call that created it, until it returns to user space (`namespace::create`);
 //! * whatever else in the kernel keeps a pointer (`namespace::holder`).
 
