@@ -9,6 +9,8 @@
 #include <linux/acct.h>
 #include <linux/bpf.h>
 #include <linux/cgroup_namespace.h>
+#include <linux/cn_proc.h>
+#include <linux/coredump.h>
 #include <linux/ftrace.h>
 #include <linux/exportfs.h>
 #include <linux/fs_context.h>
@@ -60,6 +62,8 @@ struct nsproxy *create_new_namespaces(u64 flags, struct task_struct *tsk,
 				      struct user_namespace *user_ns, struct fs_struct *new_fs);
 int __send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struct *t,
 			 enum pid_type type, bool force);
+int is_current_pgrp_orphaned(void);
+int ptrace_stop(int exit_code, int why, unsigned long message, kernel_siginfo_t *info);
 int proc_init_fs_context(struct fs_context *fc);
 void proc_fs_context_free(struct fs_context *fc);
 int proc_fill_super(struct super_block *s, struct fs_context *fc);
@@ -106,7 +110,10 @@ long __x64_sys_reboot(const struct pt_regs *regs), __ia32_sys_reboot(const struc
 	X(__ns_tree_add_raw) X(register_pidns_sysctls) X(unregister_pidns_sysctls) \
 	X(in_userns) X(inc_ucount) X(dec_ucount) X(exit_ptrace) X(release_task) \
 	X(group_send_sig_info) X(kernel_wait4) X(acct_exit_ns) X(task_work_add) \
-	X(siginfo_layout) X(__send_signal_locked) X(send_signal_locked) \
+	X(siginfo_layout) X(__send_signal_locked) X(dequeue_signal) X(ptrace_stop) X(task_curr) \
+	X(signal_wake_up_state) X(task_set_jobctl_pending) X(task_clear_jobctl_pending) \
+	X(is_current_pgrp_orphaned) X(vfs_coredump) X(proc_coredump_connector) \
+	X(__ns_tree_remove) X(disable_pid_allocation) \
 	X(create_new_namespaces) X(nsproxy_ns_active_get) X(nsproxy_ns_active_put) \
 	X(exit_tasks_rcu_start) X(proc_init_fs_context) X(proc_fs_context_free) \
 	X(proc_fill_super) X(proc_kill_sb) X(sysvipc_proc_open) X(sysvipc_proc_release) \

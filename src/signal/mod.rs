@@ -1,6 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which signals a namespace's init receives.
+//! Which signals a namespace's init receives: from inside what it asked for, from outside whatever any
+//! process would.
+//!
+//! `SIGNAL_UNKILLABLE` is how the kernel knows an init, and it stays set for as long as the init lives:
+//! every path that the module does not touch goes on protecting it. What comes from outside is led
+//! around it, in the two places that ask for it: where a signal is sent ([`send`]) and where it is
+//! taken ([`take`], [`trace`]). Between the two, each queued signal itself tells where it came
+//! from ([`queue`]).
 
+mod act;
+mod init;
+pub(crate) mod mode;
+mod queue;
 pub(crate) mod send;
-mod verdict;
+mod set;
+pub(crate) mod take;
+pub(crate) mod trace;
+pub(crate) mod verdict;
+
+use crate::{
+    bindings::{self, pid_namespace, task_struct},
+    pid::is_first,
+};
+
+/// Whether `t`, whose active namespace is `ns`, belongs to the protected init of a namespace other than
+/// the first.
+///
+/// # Safety
+///
+/// The `siglock` of `t` must be held.
+#[inline]
+unsafe fn is_init(t: *const task_struct, ns: *const pid_namespace) -> bool {
+    // SAFETY: Who has a `sighand` has a `signal`, whose flags the lock protects.
+    unsafe { (*(*t).signal).flags & bindings::SIGNAL_UNKILLABLE != 0 && !is_first(ns) }
+}
+
+/// Whether `task` has no number in `ns`: it is not in there, nor below.
+///
+/// # Safety
+///
+/// `task` must be the current one, or held by RCU; `ns` must be held.
+#[inline]
+unsafe fn is_outside(task: *mut task_struct, ns: *mut pid_namespace) -> bool {
+    // SAFETY: The caller's promise.
+    unsafe { bindings::__task_pid_nr_ns(task, bindings::pid_type_PIDTYPE_PID, ns) == 0 }
+}

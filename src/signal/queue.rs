@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where a pending signal came from.
+//!
+//! A bit in the queue's own entry says that an ancestor sent it. So it is there for as long as the
+//! signal is pending, goes when that is taken or discarded, by whatever path, and nobody but the kernel
+//! can write it.
+
+use super::set;
+use crate::{
+    bindings::{self, kernel_siginfo, list_head, sigpending, sigqueue, task_struct},
+    hook::SIGQUEUE_CACHE,
+};
+use core::ptr;
+use kernel::{container_of, prelude::*};
+
+/// `sigqueue.flags`: from outside. The kernel's own is bit 0.
+const OUTSIDE: c_int = 1 << 30;
+
+/// The last entry of a queue, to be compared.
+///
+/// # Safety
+///
+/// The `siglock` of the queue must be held; so in all of this file.
+pub(super) unsafe fn last(pending: *const sigpending) -> *mut list_head {
+    // SAFETY: The caller's promise.
+    unsafe { (*pending).list.prev }
+}
+
+/// The entries of a queue, first to last.
+///
+/// # Safety
+///
+/// The `siglock` must be held for as long as they are used.
+unsafe fn entries(pending: *mut sigpending) -> impl Iterator<Item = *mut sigqueue> {
+    // SAFETY: The caller's promise.
+    let (head, mut next) = unsafe { (&raw mut (*pending).list, (*pending).list.next) };
+    core::iter::from_fn(move || {
+        if ptr::eq(next, head) {
+            return None;
+        }
+        // SAFETY: Every link but the head is that of an entry.
+        unsafe {
+            let entry = container_of!(next, sigqueue, list);
+            next = (*next).next;
+            Some(entry)
+        }
+    })
+}
+
+/// How many entries of the current task's queues, its own and its process's, came from outside.
+///
+/// # Safety
+///
+/// The `siglock` must be held.
+pub(super) unsafe fn from_outside(t: *mut task_struct) -> usize {
+    // SAFETY: The caller's promise.
+    unsafe {
+        let count = |pending| {
+            entries(pending)
+                .filter(|&entry| (*entry).flags & OUTSIDE != 0)
+                .count()
+        };
+        count(&raw mut (*t).pending) + count(&raw mut (*(*t).signal).shared_pending)
+    }
+}
+
+/// Remembers that an ancestor has sent `sig`, which is pending: with the entry that was added after `before`;
+/// or, if it was pending already, with the one that it has; or with one of its own, if there was no
+/// room for an entry.
+///
+/// An entry of a timer lives on when its signal is taken, and so is not marked: a signal with such a one
+/// gets another. A signal for which not even that can be allocated loses where it came from together
+/// with its `siginfo`, and counts as from inside.
+///
+/// # Safety
+///
+/// The `siglock` of `t`, to whom or to whose process `pending` belongs, must be held; `before` is what
+/// [`last`] said before `sig` was sent, and `info` what it was sent with.
+pub(super) unsafe fn mark(
+    pending: *mut sigpending,
+    before: *mut list_head,
+    t: *mut task_struct,
+    sig: c_int,
+    info: *mut kernel_siginfo,
+) {
+    // SAFETY: The caller's promise.
+    unsafe {
+        let newest = last(pending);
+        let entry = if ptr::eq(newest, before) {
+            entries(pending)
+                .find(|&entry| {
+                    let plain = (*entry).flags & bindings::SIGQUEUE_PREALLOC as c_int == 0;
+                    plain && (*entry).info.__bindgen_anon_1.si_signo == sig
+                })
+                .or_else(|| add(pending, t, sig, info))
+        } else {
+            Some(container_of!(newest, sigqueue, list))
+        };
+        if let Some(entry) = entry {
+            (*entry).flags |= OUTSIDE;
+        }
+    }
+}
+
+/// Adds an entry that is not counted against the user's limit: there is at most one such for each signal of
+/// a queue.
+unsafe fn add(
+    pending: *mut sigpending,
+    t: *mut task_struct,
+    sig: c_int,
+    info: *mut kernel_siginfo,
+) -> Option<*mut sigqueue> {
+    // SAFETY: The promise of `mark`. The cache is the one that the kernel returns entries to, and an
+    // entry that no user is charged for has no `ucounts`. RCU keeps the credentials of `t`.
+    unsafe {
+        let flags = bindings::__GFP_ZERO | bindings::GFP_ATOMIC;
+        let entry =
+            bindings::kmem_cache_alloc_noprof(*SIGQUEUE_CACHE.get(), flags).cast::<sigqueue>();
+        if entry.is_null() {
+            return None;
+        }
+        if info as usize > 1 {
+            (*entry).info = *info;
+        } else {
+            let told = &mut (*entry).info.__bindgen_anon_1;
+            told.si_signo = sig;
+            told.si_code = bindings::SI_USER as c_int;
+            bindings::rcu_read_lock();
+            let user = (*(*bindings::get_current()).cred).uid;
+            told._sifields._kill._uid =
+                bindings::from_kuid_munged(bindings::pidns_task_user_ns(t), user);
+            bindings::rcu_read_unlock();
+        }
+        let link = &raw mut (*entry).list;
+        let head = &raw mut (*pending).list;
+        let last = (*head).prev;
+        (*link).next = head;
+        (*link).prev = last;
+        (*last).next = link;
+        (*head).prev = link;
+        set::add(&mut (*pending).signal, sig);
+        Some(entry)
+    }
+}
