@@ -54,10 +54,14 @@ pub(super) unsafe fn jobctl(t: *const task_struct, bits: u32) -> bool {
 pub(super) unsafe fn begin(sig: c_int, info: *mut kernel_siginfo) -> c_int {
     // SAFETY: The caller's promise.
     unsafe {
+        let signal = (*bindings::get_current()).signal;
+        if is_ending(signal) {
+            return sig;
+        }
         match verdict::default_action(sig) {
             Action::Terminate => {
                 // Not protected any more, and on its way out: `get_signal` sees to the rest.
-                end_process((*bindings::get_current()).signal, sig);
+                end_process(signal, sig);
                 sig
             }
             Action::Core => {
@@ -74,6 +78,19 @@ pub(super) unsafe fn begin(sig: c_int, info: *mut kernel_siginfo) -> c_int {
     }
 }
 
+/// Whether the current thread is on its way out whatever it takes: its process ends, or another thread's
+/// `execve` ends all others.
+///
+/// # Safety
+///
+/// The process's `siglock` must be held.
+unsafe fn is_ending(signal: *const signal_struct) -> bool {
+    // SAFETY: The caller's promise.
+    unsafe {
+        (*signal).flags & bindings::SIGNAL_GROUP_EXIT != 0 || !(*signal).group_exec_task.is_null()
+    }
+}
+
 /// Begins to end a process for `sig`, as `kernel/signal.c: complete_signal` does for a fatal signal.
 ///
 /// # Safety
@@ -82,19 +99,13 @@ pub(super) unsafe fn begin(sig: c_int, info: *mut kernel_siginfo) -> c_int {
 pub(super) unsafe fn end_process(signal: *mut signal_struct, sig: c_int) {
     // SAFETY: The caller's promise.
     unsafe {
-        // An `execve` under way ends all threads but its own: so will this one.
-        if (*signal).flags & bindings::SIGNAL_GROUP_EXIT != 0
-            || !(*signal).group_exec_task.is_null()
-        {
-            return;
-        }
         (*signal).flags = bindings::SIGNAL_GROUP_EXIT;
         (*signal).group_exit_code = sig;
         (*signal).group_stop_count = 0;
         for_each_thread(signal, |t| {
             kernel_fn::task_clear_jobctl_pending(t, bindings::JOBCTL_PENDING_MASK as c_ulong);
             set::add(&mut (*t).pending.signal, SIGKILL);
-            wake(t, Wake::ToDie);
+            wake(t, Wake::Die);
         });
     }
 }
@@ -102,8 +113,12 @@ pub(super) unsafe fn end_process(signal: *mut signal_struct, sig: c_int) {
 /// Dumps core and ends the process (`kernel/signal.c: get_signal`, from `fatal`).
 ///
 /// `get_signal` must not be told of `sig` afterwards, or it would begin to dump again.
+///
+/// # Safety
+///
+/// As for [`begin`].
 unsafe fn dump(sig: c_int, info: *mut kernel_siginfo) {
-    // SAFETY: The promise of `begin`. The task is a guest for as long as it may sleep: whoever takes the
+    // SAFETY: The caller's promise. The task is a guest for as long as it may sleep: whoever takes the
     // dump decides how long that is.
     unsafe {
         let _guest = Guest::enter();
@@ -115,15 +130,22 @@ unsafe fn dump(sig: c_int, info: *mut kernel_siginfo) {
         #[cfg(CONFIG_COREDUMP)]
         kernel_fn::vfs_coredump(info);
         bindings::pidns_siglock_take();
-        // Already so if there was a dump.
-        end_process((*me).signal, sig);
+        // A dump has ended the others already.
+        let signal = (*me).signal;
+        if !is_ending(signal) {
+            end_process(signal, sig);
+        }
     }
 }
 
 /// Begins a group stop (`kernel/signal.c: get_signal`, `do_signal_stop`), unless the process group is
 /// orphaned or a SIGCONT came in between.
+///
+/// # Safety
+///
+/// As for [`begin`].
 unsafe fn stop(sig: c_int) {
-    // SAFETY: The promise of `begin`. Nothing here sleeps.
+    // SAFETY: The caller's promise. Nothing here sleeps.
     unsafe {
         bindings::pidns_siglock_release();
         let orphaned = kernel_fn::is_current_pgrp_orphaned() != 0;
@@ -131,10 +153,9 @@ unsafe fn stop(sig: c_int) {
         let me = bindings::get_current();
         let signal = (*me).signal;
         if orphaned
+            || is_ending(signal)
             || jobctl(me, bindings::JOBCTL_STOP_PENDING)
             || !jobctl(me, bindings::JOBCTL_STOP_DEQUEUED)
-            || (*signal).flags & bindings::SIGNAL_GROUP_EXIT != 0
-            || !(*signal).group_exec_task.is_null()
         {
             return;
         }
@@ -153,16 +174,16 @@ unsafe fn stop(sig: c_int) {
                 return;
             }
             if (*t).ptrace & bindings::PT_SEIZED == 0 {
-                wake(t, Wake::ToLook);
+                wake(t, Wake::Look);
             } else {
                 kernel_fn::task_set_jobctl_pending(t, bindings::JOBCTL_TRAP_NOTIFY as c_ulong);
                 let listening = jobctl(t, bindings::JOBCTL_LISTENING);
                 wake(
                     t,
                     if listening {
-                        Wake::ToTellTracer
+                        Wake::TellTracer
                     } else {
-                        Wake::ToLook
+                        Wake::Look
                     },
                 );
             }
@@ -173,11 +194,11 @@ unsafe fn stop(sig: c_int) {
 /// Why a thread is woken.
 enum Wake {
     /// To look what there is for it.
-    ToLook,
+    Look,
     /// Out of a stop, to show its tracer another one.
-    ToTellTracer,
+    TellTracer,
     /// Out of whatever it can be killed in.
-    ToDie,
+    Die,
 }
 
 /// Wakes a thread (`include/linux/sched/signal.h: signal_wake_up`, `ptrace_signal_wake_up`).
@@ -189,16 +210,16 @@ unsafe fn wake(t: *mut task_struct, why: Wake) {
     // SAFETY: The caller's promise.
     unsafe {
         let state = match why {
-            Wake::ToDie if !jobctl(t, bindings::JOBCTL_PTRACE_FROZEN) => {
+            Wake::Die if !jobctl(t, bindings::JOBCTL_PTRACE_FROZEN) => {
                 let stopped = bindings::JOBCTL_STOPPED | bindings::JOBCTL_TRACED;
                 (*t).jobctl &= !(stopped as c_ulong);
                 bindings::TASK_WAKEKILL | bindings::__TASK_TRACED
             }
-            Wake::ToTellTracer => {
+            Wake::TellTracer => {
                 (*t).jobctl &= !(bindings::JOBCTL_TRACED as c_ulong);
                 bindings::__TASK_TRACED
             }
-            Wake::ToDie | Wake::ToLook => 0,
+            Wake::Die | Wake::Look => 0,
         };
         kernel_fn::signal_wake_up_state(t, state);
     }

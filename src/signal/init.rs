@@ -15,6 +15,9 @@ use crate::{
 };
 use kernel::prelude::*;
 
+/// `SIG_IGN`, which bindgen takes for a function.
+const SIG_IGN: usize = 1;
+
 /// A signal that is being sent to an init, or to one thread of it, whose `siglock` is held.
 pub(super) struct Sent {
     sig: c_int,
@@ -91,6 +94,10 @@ impl Sent {
     }
 
     /// As mainline.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
     unsafe fn pass_on(&self) -> c_int {
         let force = verdict::force(self.sender);
         // SAFETY: The promise of `send`.
@@ -100,6 +107,10 @@ impl Sent {
     /// Whether the current task hangs the target up because it exits: as the leader of the session
     /// that both are in, or as the last that kept the target's process group from being orphaned. In
     /// the kernel's name, but it is the exiting parent's signal.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
     unsafe fn ends_session(&self, ns: *mut pid_namespace) -> bool {
         // SAFETY: The promise of `send`; the kernel holds the task list's lock when it does this, which
         // keeps the sessions' pids.
@@ -117,11 +128,20 @@ impl Sent {
     }
 
     /// Whether nobody decides about it now (`kernel/signal.c: sig_ignored`).
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
     unsafe fn is_held(&self) -> bool {
         // SAFETY: The promise of `send`.
         unsafe { self.is_blocked() || (*self.t).ptrace != 0 && self.sig != SIGKILL }
     }
 
+    /// Whether its target blocks it, also as one that `sigtimedwait` waits for.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
     unsafe fn is_blocked(&self) -> bool {
         // SAFETY: The promise of `send`.
         unsafe {
@@ -132,6 +152,10 @@ impl Sent {
     /// It is queued, because its target blocks it or is traced. Another thread may be able to take it, and
     /// will, to no effect; but the kernel would end the whole process for that thread
     /// (`kernel/signal.c: complete_signal` does not ask whether this is an init).
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
     unsafe fn send_from_inside(&self, disposition: Disposition) -> c_int {
         // SAFETY: The promise of `send`.
         unsafe {
@@ -145,6 +169,10 @@ impl Sent {
     }
 
     /// It acts as on any process, now or when it is taken.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
     unsafe fn send_from_outside(&self, verdict: Verdict) -> c_int {
         if matches!(self.sig, SIGKILL | SIGSTOP) {
             // SAFETY: The promise of `send`.
@@ -153,7 +181,6 @@ impl Sent {
         // SAFETY: As above.
         unsafe {
             let pending = self.pending();
-            let last = queue::last(pending);
             let acts = verdict == Verdict::Act;
             let takes = acts && self.target_wants();
             // What its target blocks, the kernel queues, and asks nothing about inits. The target then
@@ -173,7 +200,7 @@ impl Sent {
                 if takes && verdict::default_action(self.sig) == Action::Terminate {
                     act::end_process(signal, self.sig);
                 } else {
-                    queue::mark(pending, last, self.t, self.sig, self.info);
+                    queue::mark(pending, self.t, self.sig, self.info);
                 }
             }
             result
@@ -181,6 +208,10 @@ impl Sent {
     }
 
     /// The queue that it goes to.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
     unsafe fn pending(&self) -> *mut sigpending {
         // SAFETY: The promise of `send`.
         unsafe {
@@ -194,6 +225,10 @@ impl Sent {
 
     /// Whether the kernel would choose the target itself to take the signal
     /// (`kernel/signal.c: wants_signal`). Not asked about SIGKILL.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
     unsafe fn target_wants(&self) -> bool {
         let t = self.t;
         // SAFETY: The promise of `send`.
@@ -214,12 +249,10 @@ impl Sent {
 pub(super) unsafe fn disposition(t: *const task_struct, sig: c_int) -> Disposition {
     // SAFETY: The caller's promise; `sig` is from 1 to 64.
     let handler = unsafe { (*(*t).sighand).action[(sig - 1) as usize].sa.sa_handler };
-    // `SIG_DFL` and `SIG_IGN` are 0 and 1, which bindgen reads as functions.
-    // SAFETY: Any function pointer, or null, is a number.
-    match unsafe { core::mem::transmute::<_, usize>(handler) } {
-        0 => Disposition::Default,
-        1 => Disposition::Ignored,
-        _ => Disposition::Handler,
+    match handler {
+        None => Disposition::Default,
+        Some(handler) if handler as usize == SIG_IGN => Disposition::Ignored,
+        Some(_) => Disposition::Handler,
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::set;
 use crate::{
-    bindings::{self, kernel_siginfo, list_head, sigpending, sigqueue, task_struct},
+    bindings::{self, kernel_siginfo, sigpending, sigqueue, task_struct},
     hook::SIGQUEUE_CACHE,
 };
 use core::ptr;
@@ -16,16 +16,6 @@ use kernel::{container_of, prelude::*};
 
 /// `sigqueue.flags`: from outside. The kernel's own is bit 0.
 const OUTSIDE: c_int = 1 << 30;
-
-/// The last entry of a queue, to be compared.
-///
-/// # Safety
-///
-/// The `siglock` of the queue must be held; so in all of this file.
-pub(super) unsafe fn last(pending: *const sigpending) -> *mut list_head {
-    // SAFETY: The caller's promise.
-    unsafe { (*pending).list.prev }
-}
 
 /// The entries of a queue, first to last.
 ///
@@ -65,9 +55,9 @@ pub(super) unsafe fn from_outside(t: *mut task_struct) -> usize {
     }
 }
 
-/// Remembers that an ancestor has sent `sig`, which is pending: with the entry that was added after `before`;
-/// or, if it was pending already, with the one that it has; or with one of its own, if there was no
-/// room for an entry.
+/// Remembers that an ancestor has sent `sig`, which is pending: with the entry that was added for it; or,
+/// if it was pending already or there was no room for an entry, with the last that it has; or with a
+/// new one.
 ///
 /// An entry of a timer lives on when its signal is taken, and so is not marked: a signal with such a one
 /// gets another. A signal for which not even that can be allocated loses where it came from together
@@ -75,28 +65,23 @@ pub(super) unsafe fn from_outside(t: *mut task_struct) -> usize {
 ///
 /// # Safety
 ///
-/// The `siglock` of `t`, to whom or to whose process `pending` belongs, must be held; `before` is what
-/// [`last`] said before `sig` was sent, and `info` what it was sent with.
+/// The `siglock` of `t`, to whom or to whose process `pending` belongs, must be held; `info` is what `sig`
+/// was sent with.
 pub(super) unsafe fn mark(
     pending: *mut sigpending,
-    before: *mut list_head,
     t: *mut task_struct,
     sig: c_int,
     info: *mut kernel_siginfo,
 ) {
     // SAFETY: The caller's promise.
     unsafe {
-        let newest = last(pending);
-        let entry = if ptr::eq(newest, before) {
-            entries(pending)
-                .find(|&entry| {
-                    let plain = (*entry).flags & bindings::SIGQUEUE_PREALLOC as c_int == 0;
-                    plain && (*entry).info.__bindgen_anon_1.si_signo == sig
-                })
-                .or_else(|| add(pending, t, sig, info))
-        } else {
-            Some(container_of!(newest, sigqueue, list))
-        };
+        let entry = entries(pending)
+            .filter(|&entry| {
+                (*entry).flags & bindings::SIGQUEUE_PREALLOC as c_int == 0
+                    && (*entry).info.__bindgen_anon_1.si_signo == sig
+            })
+            .last()
+            .or_else(|| add(pending, t, sig, info));
         if let Some(entry) = entry {
             (*entry).flags |= OUTSIDE;
         }
@@ -105,13 +90,17 @@ pub(super) unsafe fn mark(
 
 /// Adds an entry that is not counted against the user's limit: there is at most one such for each signal of
 /// a queue.
+///
+/// # Safety
+///
+/// The promise of [`mark`].
 unsafe fn add(
     pending: *mut sigpending,
     t: *mut task_struct,
     sig: c_int,
     info: *mut kernel_siginfo,
 ) -> Option<*mut sigqueue> {
-    // SAFETY: The promise of `mark`. The cache is the one that the kernel returns entries to, and an
+    // SAFETY: The caller's promise. The cache is the one that the kernel returns entries to, and an
     // entry that no user is charged for has no `ucounts`. RCU keeps the credentials of `t`.
     unsafe {
         let flags = bindings::__GFP_ZERO | bindings::GFP_ATOMIC;
