@@ -52,6 +52,7 @@ impl Sent {
     ///
     /// The fields must be what that gets, with the target's `siglock` held; `ns` is the target's
     /// namespace, and it is an init's.
+    #[inline(never)]
     pub(super) unsafe fn send(mut self, ns: *mut pid_namespace) -> c_int {
         // SAFETY: The caller's promise, for all that follows.
         unsafe {

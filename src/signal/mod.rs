@@ -24,6 +24,17 @@ use crate::{
     pid::is_first,
 };
 
+/// Whether the kernel protects `t` from signals: as the first process of all, or as a namespace's init.
+///
+/// # Safety
+///
+/// The `siglock` of `t` must be held.
+#[inline]
+unsafe fn is_unkillable(t: *const task_struct) -> bool {
+    // SAFETY: Who has a `sighand` has a `signal`, whose flags the lock protects.
+    unsafe { (*(*t).signal).flags & bindings::SIGNAL_UNKILLABLE != 0 }
+}
+
 /// Whether `t`, whose active namespace is `ns`, belongs to the protected init of a namespace other than
 /// the first.
 ///
@@ -32,8 +43,8 @@ use crate::{
 /// The `siglock` of `t` must be held.
 #[inline]
 unsafe fn is_init(t: *const task_struct, ns: *const pid_namespace) -> bool {
-    // SAFETY: Who has a `sighand` has a `signal`, whose flags the lock protects.
-    unsafe { (*(*t).signal).flags & bindings::SIGNAL_UNKILLABLE != 0 && !is_first(ns) }
+    // SAFETY: The caller's promise.
+    unsafe { is_unkillable(t) && !is_first(ns) }
 }
 
 /// Whether `task` has no number in `ns`: it is not in there, nor below.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     bindings::{self, kernel_siginfo, pid_type, task_struct},
     hook::kernel_fn,
-    pid::active_ns,
+    pid::{active_ns, is_first},
 };
 use core::mem::MaybeUninit;
 use kernel::prelude::*;
@@ -36,7 +36,10 @@ pub(crate) unsafe extern "C" fn send_signal_locked(
         let ns = active_ns(t);
         let origin = origin(info);
         let visible = match origin {
-            Origin::Task | Origin::Named { .. } => !is_outside(bindings::get_current(), ns),
+            // Everybody has a number in the first namespace.
+            Origin::Task | Origin::Named { .. } => {
+                is_first(ns) || !is_outside(bindings::get_current(), ns)
+            }
             Origin::Kernel | Origin::Unnamed => true,
         };
         let sender = verdict::sender(origin, visible);

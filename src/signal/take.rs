@@ -5,14 +5,14 @@
 use super::{
     act,
     init::disposition,
-    is_init, mode, queue, trace,
+    is_unkillable, mode, queue, trace,
     verdict::{Disposition, SIGKILL, SIGSTOP},
 };
 use crate::{
     bindings::{self, kernel_siginfo, pid_type, sigset_t, task_struct},
     hook::original,
     observe,
-    pid::active_ns,
+    pid::{active_ns, is_first},
 };
 use core::ptr;
 use kernel::{ffi::c_ulong, prelude::*};
@@ -34,10 +34,30 @@ pub(crate) unsafe extern "C" fn dequeue_signal(
     // SAFETY: The caller's promise.
     unsafe {
         let me = bindings::get_current();
+        if !is_unkillable(me) {
+            return original::dequeue_signal(mask, info, type_);
+        }
+        dequeue_by_init(me, mask, info, type_)
+    }
+}
+
+/// The same, of whom the kernel protects; not the fast path.
+///
+/// # Safety
+///
+/// As for [`dequeue_signal`]; `me` is the current task.
+#[cold]
+#[inline(never)]
+unsafe fn dequeue_by_init(
+    me: *mut task_struct,
+    mask: *mut sigset_t,
+    info: *mut kernel_siginfo,
+    type_: *mut pid_type,
+) -> c_int {
+    // SAFETY: The caller's promise.
+    unsafe {
         // `sigtimedwait` and `signalfd` bring a mask of their own: they take, and nothing acts.
-        if !is_init(me, active_ns(me))
-            || !ptr::eq(mask, &raw const (*me).blocked)
-            || !mode::two_sided()
+        if is_first(active_ns(me)) || !ptr::eq(mask, &raw const (*me).blocked) || !mode::two_sided()
         {
             return original::dequeue_signal(mask, info, type_);
         }
