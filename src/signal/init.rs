@@ -193,11 +193,12 @@ impl Sent {
                 set::remove(&mut (*self.t).real_blocked, self.sig);
             }
             let signal = (*self.t).signal;
-            if result == 0
-                && (*signal).flags & bindings::SIGNAL_GROUP_EXIT == 0
-                && set::has(&(*pending).signal, self.sig)
-            {
+            if result == 0 && (*signal).flags & bindings::SIGNAL_GROUP_EXIT != 0 {
+                // Another thread was chosen to take it, and the process ended at once.
+                observe::signal::acted(self.t);
+            } else if result == 0 && set::has(&(*pending).signal, self.sig) {
                 if takes && verdict::default_action(self.sig) == Action::Terminate {
+                    observe::signal::acted(self.t);
                     act::end_process(signal, self.sig);
                 } else {
                     queue::mark(pending, self.t, self.sig, self.info);

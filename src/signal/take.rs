@@ -35,13 +35,14 @@ pub(crate) unsafe extern "C" fn dequeue_signal(
     unsafe {
         let me = bindings::get_current();
         // `sigtimedwait` and `signalfd` bring a mask of their own: they take, and nothing acts.
-        if !is_init(me, active_ns(me))
-            || !ptr::eq(mask, &raw const (*me).blocked)
-            || !mode::two_sided()
-        {
+        if !is_init(me, active_ns(me)) || !ptr::eq(mask, &raw const (*me).blocked) {
             return original::dequeue_signal(mask, info, type_);
         }
-        let before = queue::from_outside(me);
+        let before = if mode::two_sided() {
+            queue::from_outside(me)
+        } else {
+            0
+        };
         let sig = original::dequeue_signal(mask, info, type_);
         if sig == 0 {
             return 0;
@@ -72,7 +73,7 @@ pub(super) unsafe fn take(
     // SAFETY: The caller's promise.
     unsafe {
         let disposition = disposition(me, sig);
-        observe::signal::taken(active_ns(me), me, sig, outside, disposition);
+        observe::signal::taken(me, sig, outside, disposition);
         // `get_signal` lets SIGKILL and SIGSTOP pass: nobody inside can have sent them.
         if outside && disposition == Disposition::Default && !matches!(sig, SIGKILL | SIGSTOP) {
             act::begin(sig, info)

@@ -69,22 +69,23 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
         bindings::rcu_read_unlock();
 
         let sig = original::ptrace_stop(exit_code, why, message, info);
-        if sig == 0 || !is_init(me, ns) || !mode::two_sided() {
+        if sig == 0 || !is_init(me, ns) {
             return sig;
         }
         let injected = sig != (*info).__bindgen_anon_1.si_signo;
-        let outside = if injected {
-            tracer_outside
-        } else {
-            handed & OUTSIDE != 0
-        };
-        if !outside {
-            return sig;
-        }
-        if injected {
+        let outside = mode::two_sided()
+            && if injected {
+                tracer_outside
+            } else {
+                handed & OUTSIDE != 0
+            };
+        if outside && injected {
             name_tracer(info, sig);
         }
         if set::has(&(*me).blocked, sig) {
+            if !outside {
+                return sig;
+            }
             let type_ = if handed & SHARED != 0 {
                 bindings::pid_type_PIDTYPE_TGID
             } else {
@@ -93,7 +94,7 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
             Sent::queue_again(sig, info, type_);
             return 0;
         }
-        take(me, sig, info, true)
+        take(me, sig, info, outside)
     }
 }
 

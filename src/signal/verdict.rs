@@ -142,3 +142,17 @@ pub(crate) fn judge(
         Verdict::Drop
     }
 }
+
+/// The verdict on a signal that a namespace's init takes: from `outside`, or from wherever.
+///
+/// `get_signal` lets SIGKILL and SIGSTOP pass: those that the protection drops are never queued.
+pub(crate) fn judge_taken(sig: i32, outside: bool, disposition: Disposition) -> Verdict {
+    let sender = if outside {
+        Some(Sender::Ancestor)
+    } else if matches!(sig, SIGKILL | SIGSTOP) {
+        Some(Sender::Kernel)
+    } else {
+        None
+    };
+    judge(true, sig, sender, disposition, false)
+}
