@@ -10,6 +10,7 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
 
+use crate::mode;
 use crate::process::{kill, pid, pidfd_open, quit, tid};
 use crate::report::{self, Message};
 
@@ -44,7 +45,8 @@ enum Outcome {
 
 static KERNEL: OnceLock<String> = OnceLock::new();
 
-/// Says which kernel this is: `native`, `supply` or `supply-debug`.
+/// Says which kernel this is: `native`, `takeover` (the same with the module), `supply` or
+/// `supply-debug`.
 pub fn set_kernel(name: String) {
     KERNEL.set(name).expect("the kernel is named once");
 }
@@ -144,6 +146,7 @@ fn run_one(test: &Test) -> Outcome {
         Err(Errno::ETIME)
     };
     let left = kill_the_rest();
+    mode::restore();
     read_all(&mut report, &mut bytes);
 
     let mut failures = Vec::new();
@@ -151,6 +154,7 @@ fn run_one(test: &Test) -> Outcome {
         match message {
             Message::Failure(text) => failures.push(text),
             Message::Skip(reason) => return Outcome::Skipped(reason),
+            Message::Note(text) => println!("    # {text}"),
         }
     }
     match status {

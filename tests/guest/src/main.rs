@@ -11,6 +11,7 @@ mod catch;
 mod clone;
 mod fs_context;
 mod mail;
+mod mode;
 mod ns_file;
 mod privilege;
 mod proc_fs;
@@ -184,7 +185,7 @@ const GROUPS: &[Group] = &[
 ];
 
 const USAGE: &str =
-    "usage: pidns-test [--list] [--kernel native|supply|supply-debug] [GROUP[/TEST]]...";
+    "usage: pidns-test [--list] [--kernel native|takeover|supply|supply-debug] [GROUP[/TEST]]...";
 
 fn main() {
     let mut list = false;

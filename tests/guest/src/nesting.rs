@@ -5,6 +5,7 @@ use nix::errno::Errno;
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{scale, Test};
 use crate::mail::Mail;
+use crate::mode;
 use crate::proc_fs::Proc;
 use crate::process::{attempt_fork, kill, new_ns, pid, ppid, unshare, End};
 use crate::talk::Talk;
@@ -215,6 +216,7 @@ fn the_tower_falls_from_the_middle() {
 }
 
 fn a_grandparent_kills_the_bottom() {
+    mode::as_mainline();
     let first = new_ns(|talk| {
         tower(2, &|_, _| ());
         let bottom = DEEPEST;

@@ -163,21 +163,44 @@ pub fn kill(pid: i32, signal: i32) -> nix::Result<()> {
 /// Waits for the child `pid` to end.
 #[track_caller]
 pub fn wait_for(pid: i32) -> End {
-    match wait_event(pid, WaitPidFlag::__WALL) {
-        WaitStatus::Exited(_, code) => End::Exit(code),
-        WaitStatus::Signaled(_, signal, _) => End::Killed(signal as i32),
-        other => panic!("expected the end of {pid}, saw {other:?}"),
+    end_of(wait_status(pid, libc::__WALL).1)
+}
+
+/// Waits for the end of the child `pid`; also whether it dumped core.
+#[track_caller]
+pub fn wait_for_core(pid: i32) -> (End, bool) {
+    let status = wait_status(pid, libc::__WALL).1;
+    (end_of(status), libc::WCOREDUMP(status))
+}
+
+/// Waits for an event that `flags` asks for: of whom, and the kernel's own word for it. Nix knows no
+/// real-time signals.
+#[track_caller]
+pub fn wait_status(pid: i32, flags: i32) -> (i32, i32) {
+    let mut status = 0;
+    // SAFETY: the pointer is to a live number.
+    match retry(|| Errno::result(unsafe { libc::waitpid(pid, &mut status, flags) })) {
+        Ok(pid) => (pid, status),
+        Err(e) => panic!("waitpid({pid}): {e}"),
+    }
+}
+
+#[track_caller]
+fn end_of(status: i32) -> End {
+    if libc::WIFEXITED(status) {
+        End::Exit(libc::WEXITSTATUS(status))
+    } else if libc::WIFSIGNALED(status) {
+        End::Killed(libc::WTERMSIG(status))
+    } else {
+        panic!("expected an end, saw the status {status:#x}")
     }
 }
 
 /// Waits for any child to end.
 #[track_caller]
 pub fn wait_any() -> (i32, End) {
-    match wait_event(-1, WaitPidFlag::__WALL) {
-        WaitStatus::Exited(pid, code) => (pid.as_raw(), End::Exit(code)),
-        WaitStatus::Signaled(pid, signal, _) => (pid.as_raw(), End::Killed(signal as i32)),
-        other => panic!("expected the end of a child, saw {other:?}"),
-    }
+    let (pid, status) = wait_status(-1, libc::__WALL);
+    (pid, end_of(status))
 }
 
 /// Waits for the next event of `pid` that `flags` asks for.

@@ -16,6 +16,7 @@ const FAILED: i32 = 101;
 pub enum Message {
     Failure(String),
     Skip(String),
+    Note(String),
 }
 
 /// Compares what was seen with what mainline gives, and fails the test with both if they differ.
@@ -65,6 +66,11 @@ pub fn skip(reason: &str) -> ! {
     crate::process::quit(0)
 }
 
+/// Says something about a test, however it ends.
+pub fn note(text: &str) {
+    send('N', text);
+}
+
 /// Takes the messages out of what was read from the pipe.
 pub fn parse(bytes: &[u8]) -> Vec<Message> {
     let messages = bytes.split(|b| *b == 0).filter(|m| !m.is_empty());
@@ -73,6 +79,7 @@ pub fn parse(bytes: &[u8]) -> Vec<Message> {
             let text = String::from_utf8_lossy(&m[1..]).into_owned();
             match m[0] {
                 b'S' => Message::Skip(text),
+                b'N' => Message::Note(text),
                 _ => Message::Failure(text),
             }
         })

@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 
 use crate::harness::{scale, Test};
+use crate::mode;
 use crate::proc_fs::Proc;
 use crate::process::{
     attempt_fork, echo, fork, kill, new_ns, pid, pidfd_open, quit, sleep_for_ever, unshare_pid,
@@ -140,6 +141,7 @@ fn namespaces_that_are_killed_at_once() {
 }
 
 fn signals_at_init_from_inside_and_outside() {
+    mode::as_mainline();
     let init = new_ns(|talk| {
         let attackers: Vec<Child> = (0..3)
             .map(|_| {

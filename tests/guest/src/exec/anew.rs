@@ -6,6 +6,7 @@ use super::program::*;
 use crate::catch;
 use crate::harness::{scale, this_program, Test};
 use crate::mail::Mail;
+use crate::mode;
 use crate::process::{fork, kill, new_ns, quit_thread, sleep_for_ever, unshare_pid, Child, End};
 use crate::talk::Talk;
 
@@ -178,6 +179,7 @@ fn init_started_anew_adopts_orphans() {
 }
 
 fn init_started_anew_is_still_protected() {
+    mode::as_mainline();
     let program = this_program();
     let caught_before = new_ns(|talk| {
         catch::catch(&[libc::SIGTERM, libc::SIGUSR1]);

@@ -7,6 +7,7 @@ use nix::sys::wait::{waitid, Id, WaitPidFlag, WaitStatus};
 
 use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
+use crate::mode;
 use crate::ns_file::NsFile;
 use crate::privilege::become_nobody;
 use crate::process::{
@@ -89,6 +90,7 @@ fn open_by_a_number_of_the_outside() {
 }
 
 fn a_signal_into_a_child() {
+    mode::as_mainline();
     let init = new_ns(|talk| {
         let member = fork(|_| sleep_for_ever());
         talk.give(member.pidfd().as_raw_fd());

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use crate::harness::Test;
+use crate::mode;
 use crate::proc_fs::Proc;
 use crate::process::{attempt_fork, echo, fork, new_ns, pid, sleep_for_ever, sleepers, End};
 
@@ -265,6 +266,7 @@ fn a_directory_of_a_process_takes_signals() {
 }
 
 fn signals_through_a_directory_from_outside() {
+    mode::as_mainline();
     let init = new_ns(|talk| {
         talk.give(Proc::mount().fd());
         echo(talk);

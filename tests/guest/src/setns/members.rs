@@ -6,6 +6,7 @@ use nix::errno::Errno;
 
 use crate::clone::{thread_errno, Clone};
 use crate::harness::Test;
+use crate::mode;
 use crate::ns_file::{inode_of, NsFile};
 use crate::proc_fs::Proc;
 use crate::process::{
@@ -186,6 +187,7 @@ fn a_vfork_into_a_namespace() {
 }
 
 fn an_init_by_another_process() {
+    mode::as_mainline();
     let maker = fork(|talk| {
         unshare_pid();
         talk.say(0);

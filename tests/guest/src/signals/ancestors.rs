@@ -5,6 +5,7 @@ use nix::sys::signal::Signal;
 use crate::catch::{self, catch_and_tell};
 use crate::harness::Test;
 use crate::mail::Mail;
+use crate::mode;
 use crate::process::{
     become_subreaper, echo, fork, kill, new_ns, sleep_for_ever, unshare_pid, wait_for, End,
 };
@@ -23,6 +24,7 @@ pub const TESTS: &[Test] = tests![
 ];
 
 fn a_grandparent_is_an_ancestor() {
+    mode::as_mainline();
     let mail = Mail::new();
     let outer = new_ns(|talk| {
         let inner = new_ns(|talk| {
@@ -57,6 +59,7 @@ fn a_grandparent_is_an_ancestor() {
 }
 
 fn an_inner_init_dies_for_the_outer_one() {
+    mode::as_mainline();
     let outer = new_ns(|talk| {
         for way in WAYS {
             let inner = new_ns(echo);
@@ -76,6 +79,7 @@ fn an_inner_init_dies_for_the_outer_one() {
 }
 
 fn kill_all_one_level_up_kills_those_below() {
+    mode::as_mainline();
     let (mine, theirs) = Talk::pair();
     let outer = new_ns(|talk| {
         let inner = new_ns(|talk| {
@@ -108,6 +112,7 @@ fn kill_all_one_level_up_kills_those_below() {
 }
 
 fn kill_of_a_group_with_an_init() {
+    mode::as_mainline();
     unshare_pid();
     let init = fork(|talk| {
         nix::unistd::setsid().expect("setsid");
@@ -165,6 +170,7 @@ fn a_parents_death_kills_init() {
 }
 
 fn a_parents_death_with_a_default_action() {
+    mode::as_mainline();
     let (_, line) = init_of_a_dying_maker(Signal::SIGTERM, echo);
     line.say(3);
     check!(

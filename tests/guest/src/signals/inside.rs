@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use super::DEADLY;
 use crate::catch;
 use crate::harness::Test;
+use crate::mode;
 use crate::privilege::become_nobody;
 use crate::process::{echo, fork, kill, new_ns, sleep_for_ever, unshare_pid, wait_any, End};
 use crate::way::{Way, FORGED_PID, VALUE, WAYS};
@@ -101,6 +102,7 @@ fn init_survives_its_threads() {
 /// A signal that the leader blocks is not dropped when it is sent, and a thread that does not
 /// block it takes it with its default action, which nothing prevents on the sending side.
 fn a_signal_that_only_the_leader_blocks_ends_init() {
+    mode::as_mainline();
     let init = new_ns(|talk| {
         let (go, gone) = std::sync::mpsc::channel();
         std::thread::spawn(move || {

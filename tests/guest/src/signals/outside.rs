@@ -8,6 +8,7 @@ use super::DEADLY;
 use crate::catch::{self, catch_and_tell};
 use crate::harness::Test;
 use crate::mail::Mail;
+use crate::mode;
 use crate::privilege::become_nobody;
 use crate::process::{echo, fork, kill, new_ns, sleep_for_ever, wait_event, Child, End};
 use crate::talk::Talk;
@@ -30,6 +31,7 @@ pub const TESTS: &[Test] = tests![
 ];
 
 fn init_survives_every_default_action() {
+    mode::as_mainline();
     let init = new_ns(echo);
     for way in WAYS {
         for signal in DEADLY {
@@ -137,6 +139,7 @@ fn init_ignores_what_it_asked_to() {
 }
 
 fn a_blocked_signal_waits_and_then_does_nothing() {
+    mode::as_mainline();
     let init = new_ns(|talk| {
         catch::block(Signal::SIGTERM);
         talk.say(0);
@@ -180,6 +183,7 @@ fn a_signal_caught_after_it_was_blocked() {
 }
 
 fn a_stopped_init_survives_sigterm() {
+    mode::as_mainline();
     let init = new_ns(echo);
     init.check_alive();
     init.kill(libc::SIGSTOP);
@@ -274,6 +278,7 @@ fn queued_signals_come_in_order() {
 }
 
 fn a_tracer_cannot_inject_a_default_action() {
+    mode::as_mainline();
     let init = new_ns(|talk| {
         talk.hear();
         catch::catch(&[libc::SIGUSR1]);

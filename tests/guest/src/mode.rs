@@ -1,0 +1,50 @@
+//! The two verdicts on what reaches an init from outside: mainline's, and the two-sided one.
+
+use crate::harness::kernel;
+use crate::report::skip;
+
+pub const PATH: &str = "/proc/sys/kernel/pidns_two_sided_init";
+
+const MAINLINE: i32 = 0;
+const TWO_SIDED: i32 = 1;
+
+/// Whether both verdicts are there to choose from: the module is loaded.
+pub fn is_there() -> bool {
+    std::path::Path::new(PATH).exists()
+}
+
+/// The mode that the kernel is in.
+#[track_caller]
+pub fn get() -> i32 {
+    let text = std::fs::read_to_string(PATH).unwrap_or_else(|e| panic!("{PATH}: {e}"));
+    text.trim().parse().expect("a number")
+}
+
+#[track_caller]
+pub fn set(mode: i32) {
+    std::fs::write(PATH, mode.to_string()).unwrap_or_else(|e| panic!("{PATH}={mode}: {e}"));
+}
+
+/// Asks for mainline's verdict; bare mainline has no other.
+#[track_caller]
+pub fn as_mainline() {
+    if is_there() {
+        set(MAINLINE);
+    }
+}
+
+/// Asks for the two-sided verdict, or skips the test on bare mainline.
+#[track_caller]
+pub fn two_sided() {
+    if kernel() == "native" {
+        skip("mainline's init has one side");
+    }
+    set(TWO_SIDED);
+}
+
+/// Puts the mode back that every test begins with.
+pub fn restore() {
+    if is_there() {
+        set(TWO_SIDED);
+    }
+}
