@@ -45,6 +45,8 @@ struct Pidns {
     /// First to go: no more namespaces, nor files of them.
     _doors: hook::Doors,
     /// Then what user space finds beside the hooked functions.
+    #[cfg(CONFIG_DEBUG_FS)]
+    _tree: observe::Tree,
     #[cfg(not(CONFIG_PID_NS))]
     _surface: surface::Surface,
     _switch: signal::mode::Switch,
@@ -86,6 +88,8 @@ impl kernel::Module for Pidns {
         );
         Ok(Self {
             _doors: hook::Doors::open(),
+            #[cfg(CONFIG_DEBUG_FS)]
+            _tree: observe::Tree::new(),
             #[cfg(not(CONFIG_PID_NS))]
             _surface: surface,
             _switch: switch,

@@ -142,6 +142,7 @@ static const unsigned int PIDNS_GET_PID_NS_FOR_CHILDREN = PIDFD_GET_PID_FOR_CHIL
 extern struct srcu_struct pidns_inside;
 extern spinlock_t pidns_holders_lock;
 
+#include "events.h"
 #include "shims.h"
 
 #endif

@@ -46,6 +46,11 @@ SHIM(struct user_namespace *, task_user_ns, (struct task_struct *task),
 
 /* Namespaces and procfs */
 SHIM(bool, ns_get_unless_inactive, (struct ns_common *ns), return ns_get_unless_inactive(ns))
+SHIM(struct pid_namespace *, next_ns, (struct ns_tree_root *tree, struct pid_namespace *ns),
+     return list_next_or_null_rcu(&tree->ns_list_head,
+				  ns ? &ns->ns.ns_tree_node.ns_list_entry : &tree->ns_list_head,
+				  struct pid_namespace, ns.ns_tree_node.ns_list_entry))
+SHIM(u64, ns_id, (struct pid_namespace *ns), return ns->ns.ns_id)
 SHIM(struct ns_common *, nsproxy_ns, (struct nsproxy *nsp, u32 type),
      return type == CLONE_NEWUTS ? to_ns_common(nsp->uts_ns) :
 	    type == CLONE_NEWIPC ? to_ns_common(nsp->ipc_ns) :

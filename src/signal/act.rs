@@ -9,6 +9,7 @@ use super::{
 use crate::{
     bindings::{self, kernel_siginfo, list_head, signal_struct, task_struct},
     hook::{kernel_fn, Guest},
+    observe,
 };
 use core::ptr;
 use kernel::{container_of, ffi::c_ulong, prelude::*};
@@ -54,17 +55,19 @@ pub(super) unsafe fn jobctl(t: *const task_struct, bits: u32) -> bool {
 pub(super) unsafe fn begin(sig: c_int, info: *mut kernel_siginfo) -> c_int {
     // SAFETY: The caller's promise.
     unsafe {
-        let signal = (*bindings::get_current()).signal;
-        if is_ending(signal) {
+        let me = bindings::get_current();
+        if is_ending((*me).signal) {
             return sig;
         }
         match verdict::default_action(sig) {
             Action::Terminate => {
+                observe::signal::acted(me);
                 // Not protected any more, and on its way out: `get_signal` sees to the rest.
-                end_process(signal, sig);
+                end_process((*me).signal, sig);
                 sig
             }
             Action::Core => {
+                observe::signal::acted(me);
                 dump(sig, info);
                 SIGKILL
             }
@@ -159,6 +162,7 @@ unsafe fn stop(sig: c_int) {
         {
             return;
         }
+        observe::signal::acted(me);
         if (*signal).flags & bindings::SIGNAL_STOP_STOPPED == 0 {
             (*signal).group_exit_code = sig;
         }

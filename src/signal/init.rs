@@ -160,6 +160,9 @@ impl Sent {
     unsafe fn send_from_inside(&self, disposition: Disposition) -> c_int {
         // SAFETY: The promise of `send`.
         unsafe {
+            if self.sig == SIGSTOP {
+                return self.send_stop_from_inside();
+            }
             let _shield = (disposition == Disposition::Default
                 && verdict::default_action(self.sig) == Action::Terminate
                 && self.is_blocked()
@@ -169,20 +172,38 @@ impl Sent {
         }
     }
 
+    /// It is queued because a tracer sees it first. Whoever takes it would not be asked whether it may stop an init.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn send_stop_from_inside(&self) -> c_int {
+        // SAFETY: The promise of `send`.
+        unsafe {
+            let pending = self.pending();
+            let alone = !set::has(&(*pending).signal, self.sig);
+            let result = self.pass_on();
+            if result == 0 && alone && set::has(&(*pending).signal, self.sig) {
+                queue::mark(pending, self.t, self.sig, self.info, Sender::Inside);
+            }
+            result
+        }
+    }
+
     /// It acts as on any process, now or when it is taken.
     ///
     /// # Safety
     ///
     /// As for [`Sent::send`].
     unsafe fn send_from_outside(&self, verdict: Verdict) -> c_int {
-        if matches!(self.sig, SIGKILL | SIGSTOP) {
+        if self.sig == SIGKILL {
             // SAFETY: The promise of `send`.
             return unsafe { self.pass_on() };
         }
         // SAFETY: As above.
         unsafe {
             let pending = self.pending();
-            let acts = verdict == Verdict::Act;
+            let acts = verdict == Verdict::Act && self.sig != SIGSTOP;
             let takes = acts && self.target_wants();
             // What its target blocks, the kernel queues, and asks nothing about inits. The target then
             // is not ended by the send itself, unless another thread is chosen to take it.
@@ -194,14 +215,15 @@ impl Sent {
                 set::remove(&mut (*self.t).real_blocked, self.sig);
             }
             let signal = (*self.t).signal;
-            if result == 0
-                && (*signal).flags & bindings::SIGNAL_GROUP_EXIT == 0
-                && set::has(&(*pending).signal, self.sig)
-            {
+            if result == 0 && (*signal).flags & bindings::SIGNAL_GROUP_EXIT != 0 {
+                // Another thread was chosen to take it, and the process ended at once.
+                observe::signal::acted(self.t);
+            } else if result == 0 && set::has(&(*pending).signal, self.sig) {
                 if takes && verdict::default_action(self.sig) == Action::Terminate {
+                    observe::signal::acted(self.t);
                     act::end_process(signal, self.sig);
                 } else {
-                    queue::mark(pending, self.t, self.sig, self.info);
+                    queue::mark(pending, self.t, self.sig, self.info, Sender::Ancestor);
                 }
             }
             result

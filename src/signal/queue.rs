@@ -2,11 +2,13 @@
 
 //! Where a pending signal came from.
 //!
-//! A bit in the queue's own entry says that an ancestor sent it. So it is there for as long as the
-//! signal is pending, goes when that is taken or discarded, by whatever path, and nobody but the kernel
-//! can write it.
+//! A bit in the queue's own entry says it. So it is there for as long as the signal is pending, goes when
+//! that is taken or discarded, by whatever path, and nobody but the kernel can write it.
+//!
+//! Every signal from an ancestor is marked. Of those from inside only a SIGSTOP is, which is pending because a
+//! tracer sees it first: all others the kernel itself keeps from an init when they are taken.
 
-use super::set;
+use super::{set, verdict::Sender};
 use crate::{
     bindings::{self, kernel_siginfo, sigpending, sigqueue, task_struct},
     hook::SIGQUEUE_CACHE,
@@ -14,8 +16,10 @@ use crate::{
 use core::ptr;
 use kernel::{container_of, prelude::*};
 
-/// `sigqueue.flags`: from outside. The kernel's own is bit 0.
+/// In `sigqueue.flags`, whose bit 0 is the kernel's own: an ancestor sent it.
 const OUTSIDE: c_int = 1 << 30;
+/// As above: somebody inside sent it.
+const INSIDE: c_int = 1 << 29;
 
 /// The entries of a queue, first to last.
 ///
@@ -38,24 +42,56 @@ unsafe fn entries(pending: *mut sigpending) -> impl Iterator<Item = *mut sigqueu
     })
 }
 
-/// How many entries of the current task's queues, its own and its process's, came from outside.
-///
-/// # Safety
-///
-/// The `siglock` must be held.
-pub(super) unsafe fn from_outside(t: *mut task_struct) -> usize {
-    // SAFETY: The caller's promise.
-    unsafe {
-        let count = |pending| {
-            entries(pending)
-                .filter(|&entry| (*entry).flags & OUTSIDE != 0)
-                .count()
+/// How many signals that the current task can take, its own and its process's, are marked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Marks {
+    outside: usize,
+    inside: usize,
+}
+
+impl Marks {
+    /// # Safety
+    ///
+    /// The `siglock` of `t` must be held.
+    pub(super) unsafe fn of(t: *mut task_struct) -> Self {
+        let mut marks = Self {
+            outside: 0,
+            inside: 0,
         };
-        count(&raw mut (*t).pending) + count(&raw mut (*(*t).signal).shared_pending)
+        let mut count = |flags: c_int| {
+            marks.outside += usize::from(flags & OUTSIDE != 0);
+            marks.inside += usize::from(flags & INSIDE != 0);
+        };
+        // SAFETY: The caller's promise.
+        unsafe {
+            entries(&raw mut (*t).pending).for_each(|entry| count((*entry).flags));
+            entries(&raw mut (*(*t).signal).shared_pending).for_each(|entry| count((*entry).flags));
+        }
+        marks
+    }
+
+    /// Who sent the one signal that `t` has taken since.
+    ///
+    /// # Safety
+    ///
+    /// The `siglock` of `t` must have been held since.
+    pub(super) unsafe fn taken(self, t: *mut task_struct) -> Option<Sender> {
+        if self.outside == 0 && self.inside == 0 {
+            return None;
+        }
+        // SAFETY: The caller's promise.
+        let now = unsafe { Self::of(t) };
+        if now.outside != self.outside {
+            Some(Sender::Ancestor)
+        } else if now.inside != self.inside {
+            Some(Sender::Inside)
+        } else {
+            None
+        }
     }
 }
 
-/// Remembers that an ancestor has sent `sig`, which is pending: with the entry that was added for it; or,
+/// Remembers who has sent `sig`, which is pending: an ancestor, or somebody inside. That is, with the entry that was added for it; or,
 /// if it was pending already or there was no room for an entry, with the last that it has; or with a
 /// new one.
 ///
@@ -72,6 +108,7 @@ pub(super) unsafe fn mark(
     t: *mut task_struct,
     sig: c_int,
     info: *mut kernel_siginfo,
+    sender: Sender,
 ) {
     // SAFETY: The caller's promise.
     unsafe {
@@ -83,7 +120,11 @@ pub(super) unsafe fn mark(
             .last()
             .or_else(|| add(pending, t, sig, info));
         if let Some(entry) = entry {
-            (*entry).flags |= OUTSIDE;
+            (*entry).flags &= !(OUTSIDE | INSIDE);
+            (*entry).flags |= match sender {
+                Sender::Inside => INSIDE,
+                _ => OUTSIDE,
+            };
         }
     }
 }

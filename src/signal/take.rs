@@ -5,8 +5,10 @@
 use super::{
     act,
     init::disposition,
-    is_unkillable, mode, queue, trace,
-    verdict::{Disposition, SIGKILL, SIGSTOP},
+    is_unkillable, mode,
+    queue::Marks,
+    trace,
+    verdict::{Disposition, Sender, SIGKILL, SIGSTOP},
 };
 use crate::{
     bindings::{self, kernel_siginfo, pid_type, sigset_t, task_struct},
@@ -57,28 +59,37 @@ unsafe fn dequeue_by_init(
     // SAFETY: The caller's promise.
     unsafe {
         // `sigtimedwait` and `signalfd` bring a mask of their own: they take, and nothing acts.
-        if is_first(active_ns(me)) || !ptr::eq(mask, &raw const (*me).blocked) || !mode::two_sided()
-        {
+        if is_first(active_ns(me)) || !ptr::eq(mask, &raw const (*me).blocked) {
             return original::dequeue_signal(mask, info, type_);
         }
-        let before = queue::from_outside(me);
-        let sig = original::dequeue_signal(mask, info, type_);
-        if sig == 0 {
-            return 0;
+        loop {
+            let before = Marks::of(me);
+            let sig = original::dequeue_signal(mask, info, type_);
+            if sig == 0 {
+                return 0;
+            }
+            let sender = if mode::two_sided() {
+                before.taken(me)
+            } else {
+                None
+            };
+            let immutable = (*(*me).sighand).action[(sig - 1) as usize].sa.sa_flags
+                & bindings::SA_IMMUTABLE as c_ulong
+                != 0;
+            if (*me).ptrace != 0 && sig != SIGKILL && !immutable {
+                trace::hand_over(sender, *type_);
+                return sig;
+            }
+            let sig = take(me, sig, info, sender);
+            if sig != 0 {
+                return sig;
+            }
         }
-        let outside = before != 0 && queue::from_outside(me) != before;
-        let immutable = (*(*me).sighand).action[(sig - 1) as usize].sa.sa_flags
-            & bindings::SA_IMMUTABLE as c_ulong
-            != 0;
-        if (*me).ptrace != 0 && sig != SIGKILL && !immutable {
-            trace::hand_over(outside, *type_);
-            return sig;
-        }
-        take(me, sig, info, outside)
     }
 }
 
-/// The current init takes `sig` to act on it. Gives the signal with which `get_signal` has to go on.
+/// The current init takes `sig` to act on it: one that `sender`, if that is known, has sent. Gives the signal with
+/// which `get_signal` has to go on; 0 if it must not see this one.
 ///
 /// # Safety
 ///
@@ -87,17 +98,21 @@ pub(super) unsafe fn take(
     me: *mut task_struct,
     sig: c_int,
     info: *mut kernel_siginfo,
-    outside: bool,
+    sender: Option<Sender>,
 ) -> c_int {
     // SAFETY: The caller's promise.
     unsafe {
         let disposition = disposition(me, sig);
-        observe::signal::taken(active_ns(me), me, sig, outside, disposition);
-        // `get_signal` lets SIGKILL and SIGSTOP pass: nobody inside can have sent them.
-        if outside && disposition == Disposition::Default && !matches!(sig, SIGKILL | SIGSTOP) {
-            act::begin(sig, info)
-        } else {
-            sig
+        observe::signal::taken(me, sig, sender, disposition);
+        match sender {
+            // `get_signal` protects nobody from these two.
+            Some(Sender::Inside) if matches!(sig, SIGKILL | SIGSTOP) => 0,
+            Some(Sender::Ancestor)
+                if disposition == Disposition::Default && !matches!(sig, SIGKILL | SIGSTOP) =>
+            {
+                act::begin(sig, info)
+            }
+            _ => sig,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 //! A traced init: its tracer sees each signal first, and says which it is to take.
 
-use super::{init::Sent, is_init, is_outside, mode, set, take::take};
+use super::{init::Sent, is_init, is_outside, mode, set, take::take, verdict::Sender};
 use crate::{
     bindings::{self, kernel_siginfo, pid_type},
     hook::{original, Guest},
@@ -15,19 +15,23 @@ use kernel::{ffi::c_ulong, prelude::*};
 const HANDED_OVER: c_ulong = 0x7069_646e_7300_0000;
 /// The signal came from outside.
 const OUTSIDE: c_ulong = 1;
+/// It came from inside. If neither is set, it does not matter.
+const INSIDE: c_ulong = 2;
 /// It was the process's, not the thread's.
-const SHARED: c_ulong = 2;
+const SHARED: c_ulong = 4;
 
 /// Tells [`ptrace_stop`] about the signal that the current init has dequeued.
 ///
 /// # Safety
 ///
 /// The `siglock` must be held until `ptrace_stop` is called.
-pub(super) unsafe fn hand_over(outside: bool, type_: pid_type) {
+pub(super) unsafe fn hand_over(sender: Option<Sender>, type_: pid_type) {
     let mut message = HANDED_OVER;
-    if outside {
-        message |= OUTSIDE;
-    }
+    message |= match sender {
+        Some(Sender::Ancestor) => OUTSIDE,
+        Some(Sender::Inside) => INSIDE,
+        _ => 0,
+    };
     if type_ != bindings::pid_type_PIDTYPE_PID {
         message |= SHARED;
     }
@@ -39,7 +43,7 @@ pub(super) unsafe fn hand_over(outside: bool, type_: pid_type) {
 pub(crate) fn is_handed_over() -> bool {
     // SAFETY: The current task's own word.
     let message = unsafe { (*bindings::get_current()).ptrace_message };
-    message & !(OUTSIDE | SHARED) == HANDED_OVER
+    message & !(OUTSIDE | INSIDE | SHARED) == HANDED_OVER
 }
 
 /// Wraps `kernel/signal.c: ptrace_stop` when an init shows a signal to its tracer: a signal that the tracer
@@ -69,31 +73,34 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
         bindings::rcu_read_unlock();
 
         let sig = original::ptrace_stop(exit_code, why, message, info);
-        if sig == 0 || !is_init(me, ns) || !mode::two_sided() {
+        if sig == 0 || !is_init(me, ns) {
             return sig;
         }
         let injected = sig != (*info).__bindgen_anon_1.si_signo;
-        let outside = if injected {
-            tracer_outside
-        } else {
-            handed & OUTSIDE != 0
+        let sender = match (mode::two_sided(), injected) {
+            (false, _) => None,
+            (true, true) if tracer_outside => Some(Sender::Ancestor),
+            (true, true) => Some(Sender::Inside),
+            (true, false) if handed & OUTSIDE != 0 => Some(Sender::Ancestor),
+            (true, false) if handed & INSIDE != 0 => Some(Sender::Inside),
+            (true, false) => None,
         };
-        if !outside {
-            return sig;
-        }
-        if injected {
+        if sender == Some(Sender::Ancestor) && injected {
             name_tracer(info, sig);
         }
-        if set::has(&(*me).blocked, sig) {
-            let type_ = if handed & SHARED != 0 {
-                bindings::pid_type_PIDTYPE_TGID
-            } else {
-                bindings::pid_type_PIDTYPE_PID
-            };
-            Sent::queue_again(sig, info, type_);
-            return 0;
+        if !set::has(&(*me).blocked, sig) {
+            return take(me, sig, info, sender);
         }
-        take(me, sig, info, true)
+        if sender != Some(Sender::Ancestor) {
+            return sig;
+        }
+        let type_ = if handed & SHARED != 0 {
+            bindings::pid_type_PIDTYPE_TGID
+        } else {
+            bindings::pid_type_PIDTYPE_PID
+        };
+        Sent::queue_again(sig, info, type_);
+        0
     }
 }
 

@@ -142,3 +142,15 @@ pub(crate) fn judge(
         Verdict::Drop
     }
 }
+
+/// The verdict on a signal that a namespace's init takes, from whom nobody knows but for these: an ancestor, and
+/// for SIGKILL and SIGSTOP somebody inside.
+///
+/// `get_signal` lets those two pass: of the rest that the protection drops, none is ever queued.
+pub(crate) fn judge_taken(sig: i32, sender: Option<Sender>, disposition: Disposition) -> Verdict {
+    let sender = match (sender, sig) {
+        (None, SIGKILL | SIGSTOP) => Some(Sender::Kernel),
+        _ => sender,
+    };
+    judge(true, sig, sender, disposition, false)
+}

@@ -4,8 +4,8 @@
 //! table that was written down a second time.
 
 use crate::verdict::{
-    default_action, force, hides_sender, judge, sender, Action, Disposition, Origin, Sender,
-    Verdict,
+    default_action, force, hides_sender, judge, judge_taken, sender, Action, Disposition, Origin,
+    Sender, Verdict,
 };
 
 /// origin, current task visible, sender, SIGKILL and SIGSTOP act, the sender's number is hidden
@@ -145,6 +145,37 @@ fn every_verdict_is_as_in_the_table() {
                     "{told}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn what_is_taken_is_judged_by_the_ancestor_alone() {
+    for sig in 1..=64 {
+        let kind = DEFAULTS.get(sig as usize - 1);
+        for sender in [None, Some(Sender::Inside), Some(Sender::Ancestor)] {
+            let expected = match (kind, sig, sender) {
+                (Some(b'-'), ..) => Verdict::Ignore,
+                (_, _, Some(Sender::Ancestor)) => Verdict::Act,
+                (_, 9 | 19, None) => Verdict::Act,
+                _ => Verdict::Drop,
+            };
+            let told = format!("signal {sig} from {sender:?}");
+            assert_eq!(
+                judge_taken(sig, sender, Disposition::Default),
+                expected,
+                "{told}"
+            );
+            assert_eq!(
+                judge_taken(sig, sender, Disposition::Ignored),
+                Verdict::Ignore,
+                "{told}"
+            );
+            assert_eq!(
+                judge_taken(sig, sender, Disposition::Handler),
+                Verdict::Deliver,
+                "{told}"
+            );
         }
     }
 }
