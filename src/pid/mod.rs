@@ -58,7 +58,6 @@ pub(crate) unsafe fn ns_of(pid: *mut pid) -> *mut pid_namespace {
 /// # Safety
 ///
 /// `pid` must be valid.
-#[cfg(not(CONFIG_PID_NS))]
 #[inline]
 pub(crate) unsafe fn is_init(pid: *mut pid) -> bool {
     // SAFETY: As above.

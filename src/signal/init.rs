@@ -12,6 +12,7 @@ use crate::{
     },
     hook::kernel_fn,
     observe,
+    pid::is_init,
 };
 use kernel::prelude::*;
 
@@ -28,6 +29,7 @@ pub(super) struct Sent {
 }
 
 impl Sent {
+    #[inline]
     pub(super) fn new(
         sig: c_int,
         info: *mut kernel_siginfo,
@@ -51,14 +53,17 @@ impl Sent {
     /// # Safety
     ///
     /// The fields must be what that gets, with the target's `siglock` held; `ns` is the target's
-    /// namespace, and it is an init's.
+    /// namespace, not the first, and the target belongs to an init or is dying.
     #[inline(never)]
     pub(super) unsafe fn send(mut self, ns: *mut pid_namespace) -> c_int {
         // SAFETY: The caller's promise, for all that follows.
         unsafe {
             let two_sided = mode::two_sided();
-            if two_sided && self.ends_session(ns) {
-                self.sender = Some(Sender::Ancestor);
+            if two_sided {
+                self.look_behind(ns);
+            }
+            if !super::is_unkillable(self.t) {
+                return self.send_to_dying(ns, two_sided);
             }
             let disposition = disposition(self.t, self.sig);
             let verdict = verdict::judge(
@@ -70,11 +75,12 @@ impl Sent {
             );
             // Before it acts: what is told here must not wait for what it does.
             observe::signal::sent(ns, self.t, self.sig, self.sender, disposition, verdict);
-            match self.sender {
-                Some(Sender::Ancestor) if two_sided => self.send_from_outside(verdict),
-                Some(Sender::Inside) if two_sided && verdict == Verdict::Keep => {
-                    self.send_from_inside(disposition)
-                }
+            match (self.sender, verdict) {
+                _ if !two_sided => self.pass_on(),
+                // Nothing stays of it.
+                (_, Verdict::Ignore | Verdict::Drop) => self.pass_on(),
+                (Some(Sender::Ancestor), _) => self.send_from_outside(verdict),
+                (Some(Sender::Inside), Verdict::Keep) => self.send_from_inside(disposition),
                 _ => self.pass_on(),
             }
         }
@@ -105,26 +111,73 @@ impl Sent {
         unsafe { kernel_fn::__send_signal_locked(self.sig, self.info, self.t, self.type_, force) }
     }
 
-    /// Whether the current task hangs the target up because it exits: as the leader of the session
-    /// that both are in, or as the last that kept the target's process group from being orphaned. In
-    /// the kernel's name, but it is the exiting parent's signal.
+    /// Names the sender of what mainline says that nobody or the kernel has sent, if a task is behind it: a
+    /// `siginfo` that a task has written itself, or the hang-up that an exiting task is the cause of.
     ///
     /// # Safety
     ///
     /// As for [`Sent::send`].
-    unsafe fn ends_session(&self, ns: *mut pid_namespace) -> bool {
+    #[inline]
+    unsafe fn look_behind(&mut self, ns: *mut pid_namespace) {
+        // SAFETY: The promise of `send`; whoever does not name a sender brings a `siginfo`.
+        unsafe {
+            let behind = match self.sender {
+                // What the kernel itself tells has codes above 0.
+                None => (*self.info).__bindgen_anon_1.si_code <= 0,
+                Some(Sender::Kernel) => self.hangs_up(),
+                Some(Sender::Inside | Sender::Ancestor) => false,
+            };
+            if behind {
+                let outside = super::is_outside(bindings::get_current(), ns);
+                self.sender = verdict::behind(self.sender, outside);
+            }
+        }
+    }
+
+    /// Whether the current task hangs the target up because it exits: as the leader of the session
+    /// that both are in, or as the last that kept the target's process group from being orphaned.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    #[inline]
+    unsafe fn hangs_up(&self) -> bool {
         // SAFETY: The promise of `send`; the kernel holds the task list's lock when it does this, which
         // keeps the sessions' pids.
         unsafe {
+            if self.sig != bindings::SIGHUP as c_int {
+                return false;
+            }
             let me = bindings::get_current();
             let session = |task: *mut task_struct| {
                 (*(*task).signal).pids[bindings::pid_type_PIDTYPE_SID as usize]
             };
-            self.sig == bindings::SIGHUP as c_int
-                && self.info as usize == 1
-                && (*me).flags & bindings::PF_EXITING != 0
-                && session(me) == session(self.t)
-                && super::is_outside(me, ns)
+            (*me).flags & bindings::PF_EXITING != 0 && session(me) == session(self.t)
+        }
+    }
+
+    /// It reaches a process on its way out, which the kernel protects no longer, whether it was an init or not.
+    /// While that dumps core a SIGKILL would still cut it short: not one from inside an init.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn send_to_dying(&self, ns: *mut pid_namespace, two_sided: bool) -> c_int {
+        // SAFETY: The promise of `send`; the process has a pid for as long as one of its threads has a `sighand`.
+        unsafe {
+            let signal = (*self.t).signal;
+            let was_init = is_init((*signal).pids[bindings::pid_type_PIDTYPE_TGID as usize]);
+            if two_sided
+                && self.sig == SIGKILL
+                && self.sender == Some(Sender::Inside)
+                && was_init
+                && !(*signal).core_state.is_null()
+            {
+                let disposition = Disposition::Default;
+                observe::signal::sent(ns, self.t, SIGKILL, self.sender, disposition, Verdict::Drop);
+                return 0;
+            }
+            self.pass_on()
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::{
     init::Sent,
-    is_init, is_outside,
+    is_outside,
     verdict::{self, Origin},
 };
 use crate::{
@@ -14,6 +14,9 @@ use crate::{
 };
 use core::mem::MaybeUninit;
 use kernel::prelude::*;
+
+/// The kernel protects the process, or ends it.
+const UNUSUAL: c_uint = bindings::SIGNAL_UNKILLABLE | bindings::SIGNAL_GROUP_EXIT;
 
 /// Replaces `kernel/signal.c: send_signal_locked`: mainline's for all but namespaces' inits, with the part
 /// that a kernel without pid namespaces was compiled without.
@@ -47,7 +50,7 @@ pub(crate) unsafe extern "C" fn send_signal_locked(
             info = as_seen_by(t, info, verdict::hides_sender(origin, sender), &mut seen);
         }
         let force = verdict::force(sender);
-        if !is_init(t, ns) {
+        if (*(*t).signal).flags & UNUSUAL == 0 || is_first(ns) {
             return kernel_fn::__send_signal_locked(sig, info, t, type_, force);
         }
         Sent::new(sig, info, t, type_, sender).send(ns)

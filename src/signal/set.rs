@@ -7,7 +7,7 @@ use crate::bindings::sigset_t;
 /// The word and the bit of `sig`, which is from 1 to 64.
 #[inline]
 fn place(sig: i32) -> (usize, usize) {
-    let bit = (sig - 1) as usize;
+    let bit = sig.wrapping_sub(1) as usize;
     let width = usize::BITS as usize;
     (bit / width, 1 << (bit % width))
 }
