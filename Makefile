@@ -24,7 +24,7 @@ test: ## Run all tests in guests on three kernels; sets up everything it needs
 parity: ## Compare mainline's kernel selftests with and without the module; writes docs/PARITY.md
 	@scripts/parity
 
-bench: ## Count what signals and processes cost, with and without the module; writes docs/PERFORMANCE.md
+bench: ## Count what signals cost, with and without the module; writes docs/PERFORMANCE.md
 	@scripts/bench
 
 check: ## Formatting, lints, shell scripts and the rules of the tree

@@ -29,7 +29,6 @@ const WORKS: &[Work] = &[
         "kill of a namespace's init by itself, handler",
         init_handles,
     ),
-    ("fork, exit and wait", fork_and_wait),
 ];
 
 const TIMES: u32 = 4000;
@@ -136,10 +135,4 @@ fn init_handles(times: u32) {
         handle(Signal::SIGUSR1);
         signal_many(1, times);
     });
-}
-
-fn fork_and_wait(times: u32) {
-    for _ in 0..times / 4 {
-        fork(|_| quit(0)).wait();
-    }
 }
