@@ -33,7 +33,7 @@ unsafe fn numbers(pid: *mut pid) -> *mut upid {
 /// # Safety
 ///
 /// `pid` must be held for as long as they are used.
-#[cfg(not(CONFIG_PID_NS))]
+#[inline]
 pub(crate) unsafe fn numbers_below<'a>(pid: *mut pid, level: u32) -> &'a [upid] {
     // SAFETY: The caller's promise. The chain does not change once the pid can be found.
     unsafe {

@@ -21,8 +21,9 @@ pub(crate) mod verdict;
 
 use crate::{
     bindings::{self, pid_namespace, task_struct},
-    pid::is_first,
+    pid::{is_first, numbers_below},
 };
+use core::ptr;
 
 /// Whether the kernel protects `t` from signals: as the first process of all, or as a namespace's init.
 ///
@@ -47,13 +48,21 @@ unsafe fn is_init(t: *const task_struct, ns: *const pid_namespace) -> bool {
     unsafe { is_unkillable(t) && !is_first(ns) }
 }
 
-/// Whether `task` has no number in `ns`: it is not in there, nor below.
+/// Whether `task` has no number in `ns`: it is not in there, nor below
+/// (`kernel/pid.c: __task_pid_nr_ns`, `pid_nr_ns`).
 ///
 /// # Safety
 ///
 /// `task` must be the current one, or held by RCU; `ns` must be held.
 #[inline]
-unsafe fn is_outside(task: *mut task_struct, ns: *mut pid_namespace) -> bool {
-    // SAFETY: The caller's promise.
-    unsafe { bindings::__task_pid_nr_ns(task, bindings::pid_type_PIDTYPE_PID, ns) == 0 }
+unsafe fn is_outside(task: *const task_struct, ns: *const pid_namespace) -> bool {
+    // SAFETY: The caller's promise. A pid is freed after an RCU grace period; a task that has been reaped has
+    // none.
+    unsafe {
+        let pid = (&raw const (*task).thread_pid).read_volatile();
+        pid.is_null()
+            || numbers_below(pid, (*ns).level)
+                .first()
+                .is_none_or(|upid| !ptr::eq(upid.ns, ns))
+    }
 }

@@ -18,6 +18,10 @@ const WORKS: &[Work] = &[
     ("kill of oneself, handler", kill_and_handle),
     ("kill of another process, ignored", kill_other),
     (
+        "kill of another process within a namespace, ignored",
+        kill_member,
+    ),
+    (
         "kill of a namespace's init from outside, ignored",
         kill_init,
     ),
@@ -121,6 +125,10 @@ fn inside(story: impl FnOnce()) {
         quit(0);
     });
     init.wait();
+}
+
+fn kill_member(times: u32) {
+    inside(|| kill_other(times));
 }
 
 fn kill_own_init(times: u32) {
