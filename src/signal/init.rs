@@ -14,6 +14,7 @@ use crate::{
     observe,
     pid::is_init,
 };
+use core::ptr;
 use kernel::prelude::*;
 
 /// `SIG_IGN`, which bindgen takes for a function.
@@ -80,7 +81,7 @@ impl Sent {
                 // Nothing stays of it.
                 (_, Verdict::Ignore | Verdict::Drop) => self.pass_on(),
                 (Some(Sender::Ancestor), _) => self.send_from_outside(verdict),
-                (Some(Sender::Inside), Verdict::Keep) => self.send_from_inside(disposition),
+                (Some(Sender::Inside), _) => self.send_from_inside(),
                 _ => self.pass_on(),
             }
         }
@@ -203,24 +204,28 @@ impl Sent {
         }
     }
 
-    /// It is queued, because its target blocks it or is traced. Another thread may be able to take it, and
-    /// will, to no effect; but the kernel would end the whole process for that thread
-    /// (`kernel/signal.c: complete_signal` does not ask whether this is an init).
+    /// It is queued: there is a handler, or its target blocks it or is traced. The kernel would end the process at
+    /// once (`kernel/signal.c: complete_signal` does not ask whether this is an init):
+    ///
+    /// * for another thread, which does not block it and finds no handler; it is to take it, to no effect;
+    /// * in the middle of an `execve`, which resets handlers without a lock. By then the thread is alone, and threads
+    ///   come and go under the lock.
     ///
     /// # Safety
     ///
     /// As for [`Sent::send`].
-    unsafe fn send_from_inside(&self, disposition: Disposition) -> c_int {
+    unsafe fn send_from_inside(&self) -> c_int {
         // SAFETY: The promise of `send`.
         unsafe {
             if self.sig == SIGSTOP {
                 return self.send_stop_from_inside();
             }
-            let _shield = (disposition == Disposition::Default
-                && verdict::default_action(self.sig) == Action::Terminate
-                && self.is_blocked()
-                && self.type_ != bindings::pid_type_PIDTYPE_PID)
-                .then(|| Shield::raise((*self.t).signal, self.sig));
+            let signal = (*self.t).signal;
+            let alone = ptr::eq((*signal).thread_head.next, (*signal).thread_head.prev);
+            let for_all = self.type_ != bindings::pid_type_PIDTYPE_PID;
+            let _shield = (verdict::default_action(self.sig) == Action::Terminate
+                && (alone || for_all && self.is_blocked()))
+            .then(|| Shield::raise(signal, self.sig));
             self.pass_on()
         }
     }
