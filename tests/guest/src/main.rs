@@ -29,6 +29,7 @@ mod leavings;
 mod load;
 mod nesting;
 mod nsfs;
+mod observe;
 mod pidfds;
 mod proc;
 mod procns;
@@ -156,6 +157,16 @@ const GROUPS: &[Group] = &[
             sysctl::last_pid::TESTS,
             sysctl::memfd::TESTS,
             sysctl::limits::TESTS,
+        ],
+    },
+    Group {
+        name: "observe",
+        parts: &[
+            observe::verdicts::TESTS,
+            observe::life::TESTS,
+            observe::counts::TESTS,
+            observe::namespaces::TESTS,
+            observe::unload::TESTS,
         ],
     },
     Group {
