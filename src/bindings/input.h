@@ -109,7 +109,7 @@ long __x64_sys_reboot(const struct pt_regs *regs), __ia32_sys_reboot(const struc
 	X(__ns_ref_active_put) X(__ns_common_init) X(__ns_common_free) X(__ns_tree_gen_id) \
 	X(__ns_tree_add_raw) X(register_pidns_sysctls) X(unregister_pidns_sysctls) X(in_userns) \
 	X(inc_ucount) X(dec_ucount) X(exit_ptrace) X(release_task) X(group_send_sig_info) \
-	X(kernel_wait4) X(acct_exit_ns) X(task_work_add) X(siginfo_layout) \
+	X(kernel_wait4) X(acct_exit_ns) X(task_work_add) X(siginfo_layout) X(next_signal) \
 	X(__send_signal_locked) X(dequeue_signal) X(ptrace_stop) X(task_curr) \
 	X(signal_wake_up_state) X(task_set_jobctl_pending) X(task_clear_jobctl_pending) \
 	X(is_current_pgrp_orphaned) X(vfs_coredump) X(proc_coredump_connector) \

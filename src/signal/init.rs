@@ -10,7 +10,7 @@ use crate::{
     bindings::{
         self, kernel_siginfo, pid_namespace, pid_type, signal_struct, sigpending, task_struct,
     },
-    hook::kernel_fn,
+    hook::{kernel_fn, original},
     observe,
     pid::is_init,
 };
@@ -81,8 +81,8 @@ impl Sent {
                 // Nothing stays of it.
                 (_, Verdict::Ignore | Verdict::Drop) => self.pass_on(),
                 (Some(Sender::Ancestor), _) => self.send_from_outside(verdict),
-                (Some(Sender::Inside), _) => self.send_from_inside(),
-                _ => self.pass_on(),
+                (Some(Sender::Inside) | None, _) => self.send_from_inside(),
+                (Some(Sender::Kernel), _) => self.pass_on(),
             }
         }
     }
@@ -109,28 +109,27 @@ impl Sent {
     unsafe fn pass_on(&self) -> c_int {
         let force = verdict::force(self.sender);
         // SAFETY: The promise of `send`.
-        unsafe { kernel_fn::__send_signal_locked(self.sig, self.info, self.t, self.type_, force) }
+        unsafe { original::__send_signal_locked(self.sig, self.info, self.t, self.type_, force) }
     }
 
-    /// Names the sender of what mainline says that nobody or the kernel has sent, if a task is behind it: a
-    /// `siginfo` that a task has written itself, or the hang-up that an exiting task is the cause of.
+    /// Names the task behind a signal that the kernel sends: an exiting one that hangs its session up, or one
+    /// that begins to trace an init of its own.
     ///
     /// # Safety
     ///
     /// As for [`Sent::send`].
     #[inline]
     unsafe fn look_behind(&mut self, ns: *mut pid_namespace) {
-        // SAFETY: The promise of `send`; whoever does not name a sender brings a `siginfo`.
+        // SAFETY: The promise of `send`.
         unsafe {
-            let behind = match self.sender {
-                // What the kernel itself tells has codes above 0.
-                None => (*self.info).__bindgen_anon_1.si_code <= 0,
-                Some(Sender::Kernel) => self.hangs_up(),
-                Some(Sender::Inside | Sender::Ancestor) => false,
-            };
-            if behind {
-                let outside = super::is_outside(bindings::get_current(), ns);
-                self.sender = verdict::behind(self.sender, outside);
+            if self.sender != Some(Sender::Kernel) {
+                return;
+            }
+            let outside = || super::is_outside(bindings::get_current(), ns);
+            if self.hangs_up() && outside() {
+                self.sender = Some(Sender::Ancestor);
+            } else if self.sig == SIGSTOP && !outside() {
+                self.sender = Some(Sender::Inside);
             }
         }
     }
@@ -170,7 +169,7 @@ impl Sent {
             let was_init = is_init((*signal).pids[bindings::pid_type_PIDTYPE_TGID as usize]);
             if two_sided
                 && self.sig == SIGKILL
-                && self.sender == Some(Sender::Inside)
+                && !verdict::force(self.sender)
                 && was_init
                 && !(*signal).core_state.is_null()
             {
@@ -204,7 +203,8 @@ impl Sent {
         }
     }
 
-    /// It is queued: there is a handler, or its target blocks it or is traced. The kernel would end the process at
+    /// It is queued: there is a handler, or its target blocks it or is traced. It is from inside, or it names no
+    /// sender, as anybody's `siginfo` can. The kernel would end the process at
     /// once (`kernel/signal.c: complete_signal` does not ask whether this is an init):
     ///
     /// * for another thread, which does not block it and finds no handler; it is to take it, to no effect;
@@ -339,7 +339,7 @@ pub(super) unsafe fn disposition(t: *const task_struct, sig: c_int) -> Dispositi
 
 /// Keeps the kernel from ending a process when it queues a signal: while it is up, no thread seems to be
 /// free to take that (`sigtimedwait` does the same). The `siglock` must be held meanwhile.
-struct Shield {
+pub(super) struct Shield {
     signal: *mut signal_struct,
     sig: c_int,
 }
@@ -348,7 +348,7 @@ impl Shield {
     /// # Safety
     ///
     /// The `siglock` of the process must be held until the shield is dropped.
-    unsafe fn raise(signal: *mut signal_struct, sig: c_int) -> Self {
+    pub(super) unsafe fn raise(signal: *mut signal_struct, sig: c_int) -> Self {
         // SAFETY: The caller's promise.
         unsafe {
             act::for_each_thread(signal, |t| {

@@ -10,8 +10,8 @@
 
 use super::{set, verdict::Sender};
 use crate::{
-    bindings::{self, kernel_siginfo, sigpending, sigqueue, task_struct},
-    hook::SIGQUEUE_CACHE,
+    bindings::{self, kernel_siginfo, sigpending, sigqueue, sigset_t, task_struct},
+    hook::{kernel_fn, SIGQUEUE_CACHE},
 };
 use core::ptr;
 use kernel::{container_of, prelude::*};
@@ -42,52 +42,65 @@ unsafe fn entries(pending: *mut sigpending) -> impl Iterator<Item = *mut sigqueu
     })
 }
 
-/// How many signals that the current task can take, its own and its process's, are marked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Marks {
-    outside: usize,
-    inside: usize,
+/// The signal that a task is about to take.
+pub(super) struct Next {
+    /// It is a timer's: to take it, the kernel gives the `siglock` up for an instant, and may then find that the
+    /// signal is out of date, and go on to another.
+    pub(super) timer: Option<c_int>,
+    sender: Option<Sender>,
+    /// Whether an ancestor has sent the same signal too.
+    also_from_outside: bool,
 }
 
-impl Marks {
+impl Next {
+    /// What `kernel/signal.c: __dequeue_signal` will find for `t`, which blocks what is in `mask`.
+    ///
     /// # Safety
     ///
     /// The `siglock` of `t` must be held.
-    pub(super) unsafe fn of(t: *mut task_struct) -> Self {
-        let mut marks = Self {
-            outside: 0,
-            inside: 0,
-        };
-        let mut count = |flags: c_int| {
-            marks.outside += usize::from(flags & OUTSIDE != 0);
-            marks.inside += usize::from(flags & INSIDE != 0);
-        };
+    pub(super) unsafe fn of(t: *mut task_struct, mask: *mut sigset_t) -> Self {
         // SAFETY: The caller's promise.
         unsafe {
-            entries(&raw mut (*t).pending).for_each(|entry| count((*entry).flags));
-            entries(&raw mut (*(*t).signal).shared_pending).for_each(|entry| count((*entry).flags));
+            let own = &raw mut (*t).pending;
+            let shared = &raw mut (*(*t).signal).shared_pending;
+            let (sig, queue) = match kernel_fn::next_signal(own, mask) {
+                0 => (kernel_fn::next_signal(shared, mask), shared),
+                sig => (sig, own),
+            };
+            let of_sig = |&entry: &*mut sigqueue| (*entry).info.__bindgen_anon_1.si_signo == sig;
+            let Some(first) = entries(queue).find(of_sig) else {
+                return Self {
+                    timer: None,
+                    sender: None,
+                    also_from_outside: false,
+                };
+            };
+            let is_timer = (*first).flags & bindings::SIGQUEUE_PREALLOC as c_int != 0;
+            let outside = |entry: *mut sigqueue| (*entry).flags & OUTSIDE != 0;
+            Self {
+                timer: is_timer.then_some(sig),
+                sender: if outside(first) {
+                    Some(Sender::Ancestor)
+                } else if (*first).flags & INSIDE != 0 {
+                    Some(Sender::Inside)
+                } else {
+                    None
+                },
+                also_from_outside: is_timer
+                    && (entries(own).filter(of_sig).any(outside)
+                        || entries(shared).filter(of_sig).any(outside)),
+            }
         }
-        marks
     }
 
-    /// Who sent the one signal that `t` has taken since.
-    ///
-    /// # Safety
-    ///
-    /// The `siglock` of `t` must have been held since.
-    pub(super) unsafe fn taken(self, t: *mut task_struct) -> Option<Sender> {
-        if self.outside == 0 && self.inside == 0 {
-            return None;
+    /// Who has sent what was taken, with `info`. In place of a timer's signal that was out of date the kernel
+    /// may have taken another of the same number: if an ancestor has sent one, that acts in any case.
+    pub(super) fn sender(&self, info: &kernel_siginfo) -> Option<Sender> {
+        if self.timer.is_none() {
+            return self.sender;
         }
-        // SAFETY: The caller's promise.
-        let now = unsafe { Self::of(t) };
-        if now.outside != self.outside {
-            Some(Sender::Ancestor)
-        } else if now.inside != self.inside {
-            Some(Sender::Inside)
-        } else {
-            None
-        }
+        let code = info.__bindgen_anon_1.si_code;
+        (self.also_from_outside && code != bindings::SI_TIMER).then_some(Sender::Ancestor)
     }
 }
 

@@ -32,3 +32,13 @@ pub(super) fn remove(set: &mut sigset_t, sig: i32) {
     let (word, bit) = place(sig);
     set.sig[word] &= !bit;
 }
+
+/// All signals but `sig`.
+pub(super) fn all_but(sig: i32) -> sigset_t {
+    let mut set = sigset_t::default();
+    for word in &mut set.sig {
+        *word = !0;
+    }
+    remove(&mut set, sig);
+    set
+}

@@ -6,8 +6,8 @@ use super::{
     act,
     init::disposition,
     is_unkillable, mode,
-    queue::Marks,
-    trace,
+    queue::Next,
+    set, trace,
     verdict::{Disposition, Sender, SIGKILL, SIGSTOP},
 };
 use crate::{
@@ -63,13 +63,22 @@ unsafe fn dequeue_by_init(
             return original::dequeue_signal(mask, info, type_);
         }
         loop {
-            let before = Marks::of(me);
+            let next = Next::of(me, mask);
+            // A timer's signal that is out of date must not lead to another, of which nothing is known here.
+            let mut only = set::all_but(next.timer.unwrap_or(SIGKILL));
+            let mask = match next.timer {
+                Some(_) => &raw mut only,
+                None => mask,
+            };
             let sig = original::dequeue_signal(mask, info, type_);
             if sig == 0 {
+                if next.timer.is_some() {
+                    continue;
+                }
                 return 0;
             }
             let sender = if mode::two_sided() {
-                before.taken(me)
+                next.sender(&*info)
             } else {
                 None
             };

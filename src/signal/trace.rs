@@ -76,7 +76,7 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
         if sig == 0 || !is_init(me, ns) {
             return sig;
         }
-        let injected = sig != (*info).__bindgen_anon_1.si_signo;
+        let injected = sig != exit_code;
         let sender = match (mode::two_sided(), injected) {
             (false, _) => None,
             (true, true) if tracer_outside => Some(Sender::Ancestor),
@@ -85,7 +85,7 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
             (true, false) if handed & INSIDE != 0 => Some(Sender::Inside),
             (true, false) => None,
         };
-        if sender == Some(Sender::Ancestor) && injected {
+        if sender == Some(Sender::Ancestor) && sig != (*info).__bindgen_anon_1.si_signo {
             name_tracer(info, sig);
         }
         if !set::has(&(*me).blocked, sig) {

@@ -49,16 +49,6 @@ pub(crate) fn sender(origin: Origin, current_is_visible: bool) -> Option<Sender>
     }
 }
 
-/// The sender of a signal of which mainline says that the kernel or nobody has sent it, but that the current task
-/// is behind. One from inside is still the kernel's if mainline says so.
-pub(crate) fn behind(sender: Option<Sender>, current_is_outside: bool) -> Option<Sender> {
-    match sender {
-        _ if current_is_outside => Some(Sender::Ancestor),
-        None => Some(Sender::Inside),
-        known => known,
-    }
-}
-
 /// Whether SIGKILL and SIGSTOP from this sender act on a namespace's init
 /// (the `force` of `kernel/signal.c: send_signal_locked`).
 #[inline]

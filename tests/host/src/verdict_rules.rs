@@ -4,8 +4,8 @@
 //! table that was written down a second time.
 
 use crate::verdict::{
-    behind, default_action, force, hides_sender, judge, judge_taken, sender, Action, Disposition,
-    Origin, Sender, Verdict,
+    default_action, force, hides_sender, judge, judge_taken, sender, Action, Disposition, Origin,
+    Sender, Verdict,
 };
 
 /// origin, current task visible, sender, SIGKILL and SIGSTOP act, the sender's number is hidden
@@ -177,21 +177,5 @@ fn what_is_taken_is_judged_by_the_ancestor_alone() {
                 "{told}"
             );
         }
-    }
-}
-
-#[test]
-fn a_task_behind_a_signal_is_its_sender() {
-    for outside in [false, true] {
-        let expected = |inside| {
-            if outside {
-                Some(Sender::Ancestor)
-            } else {
-                inside
-            }
-        };
-        assert_eq!(behind(None, outside), expected(Some(Sender::Inside)));
-        let kernel = Some(Sender::Kernel);
-        assert_eq!(behind(kernel, outside), expected(kernel));
     }
 }
