@@ -26,6 +26,7 @@ mod forkfail;
 mod holders;
 mod leavings;
 mod load;
+mod matrix;
 mod nesting;
 mod nsfs;
 mod pidfds;
@@ -88,6 +89,10 @@ const GROUPS: &[Group] = &[
             signals::info::TESTS,
             signals::kernel::TESTS,
         ],
+    },
+    Group {
+        name: "matrix",
+        parts: &[matrix::TESTS],
     },
     Group {
         name: "proc",
