@@ -7,7 +7,7 @@ RUSTC ?= rustc
 cache-bindgen := $(wildcard $(or $(PIDNS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pidns)/bindgen/bin/bindgen)
 BINDGEN ?= $(or $(shell command -v bindgen),$(cache-bindgen),bindgen)
 
-.PHONY: modules install demo test parity check format clean distclean help kdir
+.PHONY: modules install demo test parity bench check format clean distclean help kdir
 
 modules: kdir ## Build pidns.ko for the running kernel, or for KDIR=
 	@$(MAKE) -C "$(KDIR)" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
@@ -23,6 +23,9 @@ test: ## Run all tests in guests on three kernels; sets up everything it needs
 
 parity: ## Compare mainline's kernel selftests with and without the module; writes docs/PARITY.md
 	@scripts/parity
+
+bench: ## Count what signals cost, with and without the module; writes docs/PERFORMANCE.md
+	@scripts/bench
 
 check: ## Formatting, lints, shell scripts and the rules of the tree
 	@scripts/check

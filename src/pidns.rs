@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! pidns: pid namespaces for kernels that were built without them.
+//! pidns: pid namespaces for kernels that were built without them, and for the init of each the two
+//! sides that no kernel gives it.
+//!
+//! In supply mode (`CONFIG_PID_NS` off) the module brings everything; in takeover mode the kernel's own
+//! code makes and keeps the namespaces, and the module judges their signals.
 //!
 //! This file is the order of things and nothing else: what comes up, in which order, and goes
 //! down in reverse (the fields of [`Pidns`] are dropped from first to last).
@@ -9,32 +13,47 @@ use kernel::prelude::*;
 
 mod bindings;
 mod hook;
+#[cfg(not(CONFIG_PID_NS))]
 mod namespace;
+mod observe;
 mod pid;
 mod signal;
+#[cfg(not(CONFIG_PID_NS))]
 mod surface;
+mod sysctl;
 
 module! {
     type: Pidns,
     name: "pidns",
     authors: ["The pidns developers"],
-    description: "Pid namespaces for kernels built without CONFIG_PID_NS",
+    description: "Pid namespaces whose init is a real init inside and an ordinary process outside",
     license: "GPL",
     params: {
         direct: bool {
             default: true,
             description: "Patch kernel functions with a direct jump where the kernel can (default), or redirect all of them through ftrace",
         },
+        two_sided_init: bool {
+            default: true,
+            description: "Signals from outside act on a namespace's init as on any process (default); 0: mainline's rule. Later: sysctl kernel.pidns_two_sided_init",
+        },
     },
 }
 
 /// The loaded module.
 struct Pidns {
-    /// First to go: no more namespaces, nothing in procfs that leads here.
+    /// First to go: no more namespaces, nor files of them.
+    _doors: hook::Doors,
+    /// Then what user space finds beside the hooked functions.
+    #[cfg(CONFIG_DEBUG_FS)]
+    _tree: observe::Tree,
+    #[cfg(not(CONFIG_PID_NS))]
     _surface: surface::Surface,
+    _switch: signal::mode::Switch,
     /// Then no new call reaches the module, and those under way have left it.
     _hooks: hook::Hooks,
     /// Then what freed namespaces and pids leave behind.
+    #[cfg(not(CONFIG_PID_NS))]
     _namespaces: namespace::Namespaces,
     /// The last word.
     _farewell: Farewell,
@@ -42,26 +61,40 @@ struct Pidns {
 
 impl kernel::Module for Pidns {
     fn init(module: &'static ThisModule) -> Result<Self> {
-        if cfg!(CONFIG_PID_NS) {
-            pr_err!("not loaded: this kernel has pid namespaces of its own (CONFIG_PID_NS=y)\n");
-            return Err(EOPNOTSUPP);
-        }
-        if cfg!(any(CONFIG_FUSE_FS = "m", CONFIG_CUSE = "m")) {
+        if cfg!(all(
+            not(CONFIG_PID_NS),
+            any(CONFIG_FUSE_FS = "m", CONFIG_CUSE = "m")
+        )) {
             pr_err!("not loaded: FUSE or CUSE is a module of this kernel, and its namespace references cannot be counted: build it in (CONFIG_FUSE_FS=y, and CONFIG_CUSE=y or n)\n");
             return Err(EOPNOTSUPP);
         }
         hook::set_module(module);
         let symbols = hook::Symbols::find()?;
+        #[cfg(not(CONFIG_PID_NS))]
         let namespaces = namespace::Namespaces::new()?;
+        signal::mode::set(module_parameters::two_sided_init.value());
         let hooks = symbols.arm(module_parameters::direct.value())?;
+        let switch = signal::mode::Switch::register()?;
+        #[cfg(not(CONFIG_PID_NS))]
         let surface = surface::Surface::new(&hooks)?;
         pr_info!(
-            "version 0.1.0, supply mode, {} functions hooked\n",
+            "version 0.1.0, {} mode, {} functions hooked\n",
+            if cfg!(CONFIG_PID_NS) {
+                "takeover"
+            } else {
+                "supply"
+            },
             hooks.count()
         );
         Ok(Self {
+            _doors: hook::Doors::open(),
+            #[cfg(CONFIG_DEBUG_FS)]
+            _tree: observe::Tree::new(),
+            #[cfg(not(CONFIG_PID_NS))]
             _surface: surface,
+            _switch: switch,
             _hooks: hooks,
+            #[cfg(not(CONFIG_PID_NS))]
             _namespaces: namespaces,
             _farewell: Farewell,
         })

@@ -9,6 +9,8 @@
 #include <linux/acct.h>
 #include <linux/bpf.h>
 #include <linux/cgroup_namespace.h>
+#include <linux/cn_proc.h>
+#include <linux/coredump.h>
 #include <linux/ftrace.h>
 #include <linux/exportfs.h>
 #include <linux/fs_context.h>
@@ -60,6 +62,8 @@ struct nsproxy *create_new_namespaces(u64 flags, struct task_struct *tsk,
 				      struct user_namespace *user_ns, struct fs_struct *new_fs);
 int __send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struct *t,
 			 enum pid_type type, bool force);
+int is_current_pgrp_orphaned(void);
+int ptrace_stop(int exit_code, int why, unsigned long message, kernel_siginfo_t *info);
 int proc_init_fs_context(struct fs_context *fc);
 void proc_fs_context_free(struct fs_context *fc);
 int proc_fill_super(struct super_block *s, struct fs_context *fc);
@@ -103,20 +107,22 @@ long __x64_sys_reboot(const struct pt_regs *regs), __ia32_sys_reboot(const struc
 	X(update_ftrace_direct_del) X(ftrace_find_rec_direct) X(pidfs_add_pid) \
 	X(pidfs_prepare_pid) X(pidfs_remove_pid) X(pidfs_free_pid) X(__ns_ref_active_get) \
 	X(__ns_ref_active_put) X(__ns_common_init) X(__ns_common_free) X(__ns_tree_gen_id) \
-	X(__ns_tree_add_raw) X(register_pidns_sysctls) X(unregister_pidns_sysctls) \
-	X(in_userns) X(inc_ucount) X(dec_ucount) X(exit_ptrace) X(release_task) \
-	X(group_send_sig_info) X(kernel_wait4) X(acct_exit_ns) X(task_work_add) \
-	X(siginfo_layout) X(__send_signal_locked) X(send_signal_locked) \
-	X(create_new_namespaces) X(nsproxy_ns_active_get) X(nsproxy_ns_active_put) \
-	X(exit_tasks_rcu_start) X(proc_init_fs_context) X(proc_fs_context_free) \
-	X(proc_fill_super) X(proc_kill_sb) X(sysvipc_proc_open) X(sysvipc_proc_release) \
-	X(init_seq_pidns) X(fini_seq_pidns) X(fuse_conn_init) X(fuse_free_conn) \
-	X(cuse_fc_release) X(perf_event_alloc) X(free_event_rcu) X(__x64_sys_reboot) \
-	X(__ia32_sys_reboot) X(ns_tree_lookup_rcu) X(path_from_stashed) \
-	X(may_see_all_namespaces) X(open_namespace) X(proc_ns_instantiate) \
-	X(proc_fill_cache) X(ptrace_may_access) X(pidfd_pid) X(proc_ns_file) X(from_mnt_ns) X(copy_fs_struct) \
-	X(free_fs_struct) X(set_fs_root) X(set_fs_pwd) X(exit_sem) X(timens_commit) \
-	X(switch_task_namespaces) X(deactivate_nsproxy) X(nsproxy_free) \
+	X(__ns_tree_add_raw) X(register_pidns_sysctls) X(unregister_pidns_sysctls) X(in_userns) \
+	X(inc_ucount) X(dec_ucount) X(exit_ptrace) X(release_task) X(group_send_sig_info) \
+	X(kernel_wait4) X(acct_exit_ns) X(task_work_add) X(siginfo_layout) \
+	X(__send_signal_locked) X(dequeue_signal) X(ptrace_stop) X(task_curr) \
+	X(signal_wake_up_state) X(task_set_jobctl_pending) X(task_clear_jobctl_pending) \
+	X(is_current_pgrp_orphaned) X(vfs_coredump) X(proc_coredump_connector) \
+	X(__ns_tree_remove) X(disable_pid_allocation) X(create_new_namespaces) \
+	X(nsproxy_ns_active_get) X(nsproxy_ns_active_put) X(exit_tasks_rcu_start) \
+	X(proc_init_fs_context) X(proc_fs_context_free) X(proc_fill_super) X(proc_kill_sb) \
+	X(sysvipc_proc_open) X(sysvipc_proc_release) X(init_seq_pidns) X(fini_seq_pidns) \
+	X(fuse_conn_init) X(fuse_free_conn) X(cuse_fc_release) X(perf_event_alloc) \
+	X(free_event_rcu) X(__x64_sys_reboot) X(__ia32_sys_reboot) X(ns_tree_lookup_rcu) \
+	X(path_from_stashed) X(may_see_all_namespaces) X(open_namespace) X(proc_ns_instantiate) \
+	X(proc_fill_cache) X(ptrace_may_access) X(pidfd_pid) X(proc_ns_file) X(from_mnt_ns) \
+	X(copy_fs_struct) X(free_fs_struct) X(set_fs_root) X(set_fs_pwd) X(exit_sem) \
+	X(timens_commit) X(switch_task_namespaces) X(deactivate_nsproxy) X(nsproxy_free) \
 	X(perf_event_namespaces) X(proc_ns_dir_readdir) X(proc_ns_dir_lookup) \
 	X(proc_ns_get_link) X(proc_ns_readlink) X(nsfs_init_inode) X(nsfs_evict) \
 	X(nsfs_fh_to_dentry) X(is_current_namespace) X(pidfd_ioctl) X(pidfd_show_fdinfo) \
@@ -136,6 +142,7 @@ static const unsigned int PIDNS_GET_PID_NS_FOR_CHILDREN = PIDFD_GET_PID_FOR_CHIL
 extern struct srcu_struct pidns_inside;
 extern spinlock_t pidns_holders_lock;
 
+#include "events.h"
 #include "shims.h"
 
 #endif

@@ -15,3 +15,7 @@ PIDNS_CALLS(PIDNS_DEFINE)
 
 DEFINE_SRCU(pidns_inside);
 DEFINE_SPINLOCK(pidns_holders_lock);
+
+#define CREATE_TRACE_POINTS
+#define CREATE_RUST_TRACE_POINTS
+#include "events.h"

@@ -46,6 +46,11 @@ SHIM(struct user_namespace *, task_user_ns, (struct task_struct *task),
 
 /* Namespaces and procfs */
 SHIM(bool, ns_get_unless_inactive, (struct ns_common *ns), return ns_get_unless_inactive(ns))
+SHIM(struct pid_namespace *, next_ns, (struct ns_tree_root *tree, struct pid_namespace *ns),
+     return list_next_or_null_rcu(&tree->ns_list_head,
+				  ns ? &ns->ns.ns_tree_node.ns_list_entry : &tree->ns_list_head,
+				  struct pid_namespace, ns.ns_tree_node.ns_list_entry))
+SHIM(u64, ns_id, (struct pid_namespace *ns), return ns->ns.ns_id)
 SHIM(struct ns_common *, nsproxy_ns, (struct nsproxy *nsp, u32 type),
      return type == CLONE_NEWUTS ? to_ns_common(nsp->uts_ns) :
 	    type == CLONE_NEWIPC ? to_ns_common(nsp->ipc_ns) :
@@ -62,6 +67,9 @@ SHIM(bool, dir_emit_dots, (struct file *file, struct dir_context *ctx),
 SHIM(void, task_lock, (struct task_struct *task), task_lock(task))
 SHIM(void, task_unlock, (struct task_struct *task), task_unlock(task))
 SHIM(bool, fatal_signal_pending, (struct task_struct *task), return __fatal_signal_pending(task))
+SHIM(bool, task_sigpending, (struct task_struct *task), return task_sigpending(task))
+SHIM(void, siglock_take, (void), spin_lock_irq(&current->sighand->siglock))
+SHIM(void, siglock_release, (void), spin_unlock_irq(&current->sighand->siglock))
 SHIM(void, clear_sigpending, (void), clear_thread_flag(TIF_SIGPENDING))
 SHIM(unsigned int, no_notify_signal_save, (void), return no_notify_signal_save())
 SHIM(void, no_notify_signal_restore, (unsigned int flags), no_notify_signal_restore(flags))

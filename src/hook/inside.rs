@@ -2,7 +2,7 @@
 
 //! Who is inside the module, so that its text does not go from under them.
 
-use super::Loaded;
+use super::loaded::Loaded;
 use crate::bindings;
 
 /// A task inside a function of the module that may sleep.

@@ -5,7 +5,7 @@
 
 use super::{
     kernel_fn,
-    table::{Hook, HOOKS, PERMANENT},
+    table::{self, Hook, PERMANENT},
     unhook,
 };
 use crate::bindings::{self, ftrace_ops};
@@ -36,7 +36,7 @@ impl Sites {
             return Err(ENOMEM);
         }
         let mut empty = true;
-        for hook in HOOKS.iter().filter(|hook| hook.jumps()) {
+        for hook in table::all().filter(|hook| hook.jumps()) {
             // SAFETY: Both are functions' addresses; the first only sets the bit that says `jump`.
             let entry = unsafe {
                 let target = bindings::pidns_jmp_set(hook.replacement());

@@ -8,32 +8,51 @@
 //! While the sites are being patched some functions are already ours and others still the
 //! kernel's. That is harmless: every replacement does what the original does as long as no
 //! namespace of ours exists, on the same data under the same locks, and none can be created
-//! before [`open`] or after [`close`] (see `namespace::create`).
+//! before the [`Doors`] open or after they close (see `namespace::create`).
 
+mod both;
 mod call;
 mod inside;
 #[cfg_attr(not(pidns_jumps), path = "no_jump.rs")]
 mod jump;
 mod loaded;
+#[cfg_attr(CONFIG_PID_NS, path = "takeover.rs")]
+#[cfg_attr(not(CONFIG_PID_NS), path = "supply.rs")]
+mod own;
 mod redirect;
 mod symbol;
 mod table;
 
-pub(crate) use call::kernel_fn;
-pub(crate) use inside::{Guest, Inside};
-pub(crate) use loaded::{set_module, Loaded};
-pub(crate) use symbol::{
-    DELAYED_PUT_PID, NSFS_MNT, NS_OPERATIONS, PIDMAP_LOCK, PID_NS_TREE, PROC_NS_INSTANTIATE,
-    TASKLIST_LOCK,
+pub(crate) use both::{PID_NS_TREE, SIGQUEUE_CACHE};
+pub(crate) use inside::Guest;
+#[cfg(not(CONFIG_PID_NS))]
+pub(crate) use inside::Inside;
+pub(crate) use loaded::set_module;
+#[cfg(not(CONFIG_PID_NS))]
+pub(crate) use {
+    loaded::Loaded,
+    own::{
+        DELAYED_PUT_PID, NSFS_MNT, NS_OPERATIONS, PIDMAP_LOCK, PROC_NS_INSTANTIATE, TASKLIST_LOCK,
+    },
 };
-pub(crate) use table::original;
+
+/// Functions that the kernel does not export, to be called.
+pub(crate) mod kernel_fn {
+    pub(crate) use super::both::kernel_fn::*;
+    #[cfg(not(CONFIG_PID_NS))]
+    pub(crate) use super::own::kernel_fn::*;
+}
+
+/// The originals of hooked functions, to be called.
+pub(crate) mod original {
+    pub(crate) use super::{both::original::*, own::original::*};
+}
 
 use crate::bindings;
 use core::sync::atomic::{AtomicBool, Ordering};
 use jump::{can_jump, Jumps};
 use kernel::{prelude::*, str::CStr};
 use redirect::Redirects;
-use table::HOOKS;
 
 /// The module is complete: namespaces may be created, and files of namespaces opened.
 static ARMED: AtomicBool = AtomicBool::new(false);
@@ -43,16 +62,23 @@ pub(crate) fn armed() -> bool {
     ARMED.load(Ordering::Acquire)
 }
 
-/// Says that the module is complete, every function hooked.
-pub(crate) fn open() {
-    ARMED.store(true, Ordering::Release);
+/// The module is complete, every function hooked; on drop it goes.
+pub(crate) struct Doors(());
+
+impl Doors {
+    pub(crate) fn open() -> Self {
+        ARMED.store(true, Ordering::Release);
+        Self(())
+    }
 }
 
-/// Says that the module goes, and waits for those inside it who may still think that it stays. May
-/// sleep.
-pub(crate) fn close() {
-    ARMED.store(false, Ordering::Release);
-    inside::wait();
+impl Drop for Doors {
+    /// Says that the module goes, and waits for those inside it who may still think that it stays.
+    /// May sleep.
+    fn drop(&mut self) {
+        ARMED.store(false, Ordering::Release);
+        inside::wait();
+    }
 }
 
 /// Logs the one line that says why the module does not load, and is its errno.
@@ -84,8 +110,8 @@ impl Symbols {
         }
         symbol::open()?;
         call::bind_all()?;
-        symbol::find_all()?;
-        for hook in &HOOKS {
+        both::find_data()?;
+        for hook in table::all() {
             hook.find()?;
         }
         Ok(Self(()))
@@ -99,7 +125,7 @@ impl Symbols {
     ///
     /// Those of ftrace; then nothing is hooked.
     pub(crate) fn arm(self, direct: bool) -> Result<Hooks> {
-        for hook in &HOOKS {
+        for hook in table::all() {
             hook.bind_original();
             hook.decide(direct && can_jump(hook));
         }
@@ -132,7 +158,7 @@ unsafe impl Sync for Hooks {}
 impl Hooks {
     /// How many functions are hooked.
     pub(crate) fn count(&self) -> usize {
-        HOOKS.len()
+        table::all().count()
     }
 }
 

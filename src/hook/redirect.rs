@@ -6,7 +6,7 @@
 
 use super::{
     refuse,
-    table::{HOOKS, PERMANENT},
+    table::{self, PERMANENT},
     unhook,
 };
 use crate::bindings::{self, ftrace_ops, ftrace_regs};
@@ -25,7 +25,7 @@ impl Redirects {
     /// `EBUSY` if somebody else redirects one of them (a live patch) or ftrace is off, `ENOMEM`;
     /// then none is.
     pub(super) fn arm() -> Result<Option<Self>> {
-        if HOOKS.iter().all(|hook| hook.jumps()) {
+        if table::all().all(|hook| hook.jumps()) {
             return Ok(None);
         }
         let flags = bindings::FTRACE_OPS_FL_IPMODIFY | bindings::FTRACE_OPS_FL_SAVE_REGS;
@@ -46,7 +46,7 @@ impl Redirects {
     }
 
     fn register(ops: &mut KBox<ftrace_ops>) -> Result {
-        for hook in HOOKS.iter().filter(|hook| !hook.jumps()) {
+        for hook in table::all().filter(|hook| !hook.jumps()) {
             // SAFETY: `ops` is not registered yet, and the site is one of ftrace's.
             to_result(unsafe { bindings::ftrace_set_filter_ip(&mut **ops, hook.site(), 0, 0) })
                 .map_err(|error| refuse("ftrace cannot redirect", hook.name(), error))?;
@@ -66,7 +66,7 @@ impl Drop for Redirects {
     }
 }
 
-/// ftrace's callback at a redirected site: goes on in the replacement.
+/// ftrace's callback at a redirected site: goes on in the replacement, if that applies.
 ///
 /// Any context, preemption disabled; sleeps and locks nothing.
 ///
@@ -79,7 +79,7 @@ unsafe extern "C" fn redirect(
     _ops: *mut ftrace_ops,
     regs: *mut ftrace_regs,
 ) {
-    if let Some(hook) = HOOKS.iter().find(|hook| hook.site() == ip) {
+    if let Some(hook) = table::all().find(|hook| hook.site() == ip && hook.applies()) {
         // SAFETY: The registers are those at the function's entry, and the replacement has its type.
         unsafe { bindings::pidns_set_ip(regs, hook.replacement()) };
     }

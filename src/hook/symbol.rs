@@ -3,9 +3,7 @@
 //! Where the kernel's functions and data are.
 
 use super::{call, kernel_fn, refuse};
-use crate::bindings::{
-    self, kprobe, ns_tree_root, proc_ns_operations, rwlock_t, spinlock_t, vfsmount,
-};
+use crate::bindings::{self, kprobe};
 use core::{
     ptr,
     sync::atomic::{AtomicPtr, Ordering},
@@ -19,77 +17,24 @@ pub(crate) struct Data<T> {
 }
 
 impl<T> Data<T> {
-    const fn new(name: &'static CStr) -> Self {
+    pub(super) const fn new(name: &'static CStr) -> Self {
         Self {
             name,
             address: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
-    fn find(&self) -> Result {
+    pub(super) fn find(&self) -> Result {
         self.address
             .store(find(self.name)? as *mut T, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Its address, which [`find_all`] found before the first function was hooked.
+    /// Its address, which was found before the first function was hooked.
     #[inline]
     pub(crate) fn get(&self) -> *mut T {
         self.address.load(Ordering::Relaxed)
     }
-}
-
-/// `kernel/pid.c: pidmap_lock`, which protects the numbers and counts of every namespace.
-pub(crate) static PIDMAP_LOCK: Data<spinlock_t> = Data::new(c"pidmap_lock");
-/// `kernel/fork.c: tasklist_lock`.
-pub(crate) static TASKLIST_LOCK: Data<rwlock_t> = Data::new(c"tasklist_lock");
-/// `kernel/nstree.c: pid_ns_tree`.
-pub(crate) static PID_NS_TREE: Data<ns_tree_root> = Data::new(c"pid_ns_tree");
-/// `kernel/pid.c: delayed_put_pid`, an RCU callback.
-pub(crate) static DELAYED_PUT_PID: Data<c_void> = Data::new(c"delayed_put_pid");
-
-/// `fs/nsfs.c: nsfs_mnt`, on which the files of namespaces are.
-pub(crate) static NSFS_MNT: Data<*mut vfsmount> = Data::new(c"nsfs_mnt");
-/// `fs/proc/namespaces.c: proc_ns_instantiate`, a callback.
-pub(crate) static PROC_NS_INSTANTIATE: Data<c_void> = Data::new(c"proc_ns_instantiate");
-/// How many kinds of namespaces and links to them this kernel lists.
-const NS_KINDS: usize = 2
-    + cfg!(CONFIG_NET_NS) as usize
-    + cfg!(CONFIG_UTS_NS) as usize
-    + cfg!(CONFIG_IPC_NS) as usize
-    + cfg!(CONFIG_USER_NS) as usize
-    + cfg!(CONFIG_CGROUPS) as usize
-    + 2 * cfg!(CONFIG_TIME_NS) as usize;
-/// `fs/proc/namespaces.c: ns_entries`, in the order in which they are listed; `None` is the place of
-/// pid namespaces.
-pub(crate) static NS_OPERATIONS: [Option<Data<proc_ns_operations>>; NS_KINDS] = [
-    #[cfg(CONFIG_NET_NS)]
-    Some(Data::new(c"netns_operations")),
-    #[cfg(CONFIG_UTS_NS)]
-    Some(Data::new(c"utsns_operations")),
-    #[cfg(CONFIG_IPC_NS)]
-    Some(Data::new(c"ipcns_operations")),
-    None,
-    #[cfg(CONFIG_USER_NS)]
-    Some(Data::new(c"userns_operations")),
-    Some(Data::new(c"mntns_operations")),
-    #[cfg(CONFIG_CGROUPS)]
-    Some(Data::new(c"cgroupns_operations")),
-    #[cfg(CONFIG_TIME_NS)]
-    Some(Data::new(c"timens_operations")),
-    #[cfg(CONFIG_TIME_NS)]
-    Some(Data::new(c"timens_for_children_operations")),
-];
-
-/// Looks up all data.
-pub(super) fn find_all() -> Result {
-    PIDMAP_LOCK.find()?;
-    TASKLIST_LOCK.find()?;
-    PID_NS_TREE.find()?;
-    DELAYED_PUT_PID.find()?;
-    NSFS_MNT.find()?;
-    PROC_NS_INSTANTIATE.find()?;
-    NS_OPERATIONS.iter().flatten().try_for_each(Data::find)
 }
 
 /// Opens the kernel's symbol table: a kprobe is the one way by which a module finds a function

@@ -6,6 +6,7 @@ use super::{cache, destroy, operations, Reference};
 use crate::{
     bindings::{self, callback_head, pid_namespace, user_namespace},
     hook::{kernel_fn, Loaded, PID_NS_TREE},
+    observe::events,
 };
 use kernel::{error::to_result, prelude::*};
 
@@ -114,6 +115,7 @@ pub(crate) unsafe fn create(
         bindings::pidns_init_work(&raw mut (*ns).work, Some(destroy::destroy));
         kernel_fn::__ns_tree_gen_id(&raw mut (*ns).ns, 0);
         kernel_fn::__ns_tree_add_raw(&raw mut (*ns).ns, PID_NS_TREE.get());
+        events::ns_create(ns);
     }
     loaded.leave();
     // SAFETY: Complete, with a count of 1, which is ours.

@@ -12,6 +12,7 @@ use super::{cache, reference};
 use crate::{
     bindings::{self, callback_head, pid_namespace, work_struct, workqueue_struct},
     hook::{kernel_fn, Loaded, PID_NS_TREE},
+    observe::events,
     pid::is_first,
 };
 use core::{
@@ -97,6 +98,7 @@ unsafe fn destroy_one(ns: *mut pid_namespace) {
     // SAFETY: The caller's promise. The module stays until this work is done: its queue is
     // destroyed when the module goes, and waits.
     unsafe {
+        events::ns_destroy(ns);
         bindings::__ns_tree_remove(&raw mut (*ns).ns, PID_NS_TREE.get());
         kernel_fn::unregister_pidns_sysctls(ns);
         kernel_fn::__ns_common_free(&raw mut (*ns).ns);

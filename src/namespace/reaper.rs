@@ -11,6 +11,7 @@
 use crate::{
     bindings::{self, list_head, pid_namespace, task_struct},
     hook::{kernel_fn, original, Inside, TASKLIST_LOCK},
+    observe::events,
     pid::{self, current_ns, is_first},
 };
 use core::{mem, ptr};
@@ -181,6 +182,7 @@ unsafe fn zap(ns: *mut pid_namespace) {
         let me = bindings::get_current();
         // A first thread that left before the last stays, as a zombie, until the last is gone.
         let own_pids = if (*me).group_leader == me { 1 } else { 2 };
+        events::zap(ns);
         pid::close(ns);
         ignore_children(me);
         kill_members(ns);

@@ -2,11 +2,16 @@
 
 //! The chain: a `struct pid` with one `upid` for each level, from the root to its own namespace.
 
+#[cfg(not(CONFIG_PID_NS))]
 pub(crate) mod alloc;
+#[cfg(not(CONFIG_PID_NS))]
 pub(crate) mod free;
+#[cfg(not(CONFIG_PID_NS))]
 mod map;
+#[cfg(not(CONFIG_PID_NS))]
 mod number;
 
+#[cfg(not(CONFIG_PID_NS))]
 pub(crate) use alloc::may_choose;
 
 use crate::bindings::{self, pid, pid_namespace, task_struct, upid};
@@ -28,6 +33,7 @@ unsafe fn numbers(pid: *mut pid) -> *mut upid {
 /// # Safety
 ///
 /// `pid` must be held for as long as they are used.
+#[inline]
 pub(crate) unsafe fn numbers_below<'a>(pid: *mut pid, level: u32) -> &'a [upid] {
     // SAFETY: The caller's promise. The chain does not change once the pid can be found.
     unsafe {
@@ -87,6 +93,7 @@ pub(crate) fn is_first(ns: *const pid_namespace) -> bool {
 /// # Safety
 ///
 /// `ns` must be valid.
+#[cfg(not(CONFIG_PID_NS))]
 pub(crate) unsafe fn close(ns: *mut pid_namespace) {
     // SAFETY: The caller's promise.
     unsafe { map::Pidmap::lock().close(ns) };

@@ -1,6 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which signals a namespace's init receives.
+//! Which signals a namespace's init receives: from inside what it asked for, from outside whatever any
+//! process would.
+//!
+//! `SIGNAL_UNKILLABLE` is how the kernel knows an init, and it stays set for as long as the init lives:
+//! every path that the module does not touch goes on protecting it. What comes from outside is led
+//! around it, in the two places that ask for it: where a signal is sent ([`send`]) and where it is
+//! taken ([`take`], [`trace`]). Between the two, each queued signal itself tells where it came
+//! from ([`queue`]).
 
+mod act;
+mod init;
+pub(crate) mod mode;
+mod queue;
 pub(crate) mod send;
-mod verdict;
+mod set;
+pub(crate) mod take;
+pub(crate) mod trace;
+pub(crate) mod verdict;
+
+use crate::{
+    bindings::{self, pid_namespace, task_struct},
+    pid::{is_first, numbers_below},
+};
+use core::ptr;
+
+/// Whether the kernel protects `t` from signals: as the first process of all, or as a namespace's init.
+///
+/// # Safety
+///
+/// The `siglock` of `t` must be held.
+#[inline]
+unsafe fn is_unkillable(t: *const task_struct) -> bool {
+    // SAFETY: Who has a `sighand` has a `signal`, whose flags the lock protects.
+    unsafe { (*(*t).signal).flags & bindings::SIGNAL_UNKILLABLE != 0 }
+}
+
+/// Whether `t`, whose active namespace is `ns`, belongs to the protected init of a namespace other than
+/// the first.
+///
+/// # Safety
+///
+/// The `siglock` of `t` must be held.
+#[inline]
+unsafe fn is_init(t: *const task_struct, ns: *const pid_namespace) -> bool {
+    // SAFETY: The caller's promise.
+    unsafe { is_unkillable(t) && !is_first(ns) }
+}
+
+/// Whether `task` has no number in `ns`: it is not in there, nor below
+/// (`kernel/pid.c: __task_pid_nr_ns`, `pid_nr_ns`).
+///
+/// # Safety
+///
+/// `task` must be the current one, or held by RCU; `ns` must be held.
+#[inline]
+unsafe fn is_outside(task: *const task_struct, ns: *const pid_namespace) -> bool {
+    // SAFETY: The caller's promise. A pid is freed after an RCU grace period; a task that has been reaped has
+    // none.
+    unsafe {
+        let pid = (&raw const (*task).thread_pid).read_volatile();
+        pid.is_null()
+            || numbers_below(pid, (*ns).level)
+                .first()
+                .is_none_or(|upid| !ptr::eq(upid.ns, ns))
+    }
+}

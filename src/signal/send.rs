@@ -2,16 +2,24 @@
 
 //! The send side: who sent this signal, as its target sees it.
 
-use super::verdict::{self, Origin};
+use super::{
+    init::Sent,
+    is_outside,
+    verdict::{self, Origin},
+};
 use crate::{
     bindings::{self, kernel_siginfo, pid_type, task_struct},
-    hook::{kernel_fn, original},
+    hook::kernel_fn,
     pid::{active_ns, is_first},
 };
+use core::mem::MaybeUninit;
 use kernel::prelude::*;
 
-/// Wraps `kernel/signal.c: send_signal_locked`, which was compiled without its check for senders in
-/// ancestor namespaces that name themselves (`sigqueue`, `tgkill`, `pidfd_send_signal`).
+/// The kernel protects the process, or ends it.
+const UNUSUAL: c_uint = bindings::SIGNAL_UNKILLABLE | bindings::SIGNAL_GROUP_EXIT;
+
+/// Replaces `kernel/signal.c: send_signal_locked`: mainline's for all but namespaces' inits, with the part
+/// that a kernel without pid namespaces was compiled without.
 ///
 /// Any context; sleeps never.
 ///
@@ -20,40 +28,39 @@ use kernel::prelude::*;
 /// The kernel's: the `siglock` of `t` is held.
 pub(crate) unsafe extern "C" fn send_signal_locked(
     sig: c_int,
-    info: *mut kernel_siginfo,
+    mut info: *mut kernel_siginfo,
     t: *mut task_struct,
     type_: pid_type,
 ) -> c_int {
+    let mut seen = MaybeUninit::uninit();
     // SAFETY: The lock keeps the pid of `t`; the current task has one; `info` is a `siginfo` if its
     // origin says so.
     unsafe {
         let ns = active_ns(t);
-        if !is_first(ns) {
-            let origin = origin(info);
-            let visible = bindings::__task_pid_nr_ns(
-                bindings::get_current(),
-                bindings::pid_type_PIDTYPE_PID,
-                ns,
-            ) != 0;
-            let sender = verdict::sender(origin, visible);
-            if verdict::hides_sender(origin, sender) {
-                let mut seen = as_seen_by(t, &*info);
-                return kernel_fn::__send_signal_locked(
-                    sig,
-                    &raw mut seen,
-                    t,
-                    type_,
-                    verdict::force(sender),
-                );
+        let origin = origin(info);
+        let visible = match origin {
+            // Everybody has a number in the first namespace.
+            Origin::Task | Origin::Named { .. } => {
+                is_first(ns) || !is_outside(bindings::get_current(), ns)
             }
+            Origin::Kernel | Origin::Unnamed => true,
+        };
+        let sender = verdict::sender(origin, visible);
+        if matches!(origin, Origin::Named { .. }) {
+            info = as_seen_by(t, info, verdict::hides_sender(origin, sender), &mut seen);
         }
-        original::send_signal_locked(sig, info, t, type_)
+        let force = verdict::force(sender);
+        if (*(*t).signal).flags & UNUSUAL == 0 || is_first(ns) {
+            return kernel_fn::__send_signal_locked(sig, info, t, type_, force);
+        }
+        Sent::new(sig, info, t, type_, sender).send(ns)
     }
 }
 
 /// # Safety
 ///
 /// `info` must be what the kernel's senders pass: one of two small numbers, or a valid pointer.
+#[inline]
 unsafe fn origin(info: *mut kernel_siginfo) -> Origin {
     match info as usize {
         0 => Origin::Task,
@@ -78,26 +85,38 @@ unsafe fn origin(info: *mut kernel_siginfo) -> Origin {
     }
 }
 
-/// `info` as `t` may see it: without the sender's number, and with its user as `t` knows it.
+/// `info` as `t` may see it: its user as `t` knows it, and the sender's number hidden if there is none.
+/// What has to change does so in a copy.
 ///
 /// # Safety
 ///
-/// `t` must be valid.
-unsafe fn as_seen_by(t: *mut task_struct, info: &kernel_siginfo) -> kernel_siginfo {
-    let mut seen = *info;
+/// `t` and `info` must be valid, and `info` name a sender.
+unsafe fn as_seen_by(
+    t: *mut task_struct,
+    info: *mut kernel_siginfo,
+    hide: bool,
+    copy: &mut MaybeUninit<kernel_siginfo>,
+) -> *mut kernel_siginfo {
     // SAFETY: RCU keeps the credentials of `t`; the current task's do not change meanwhile. The
     // layouts that name a sender all begin with its pid and uid.
     unsafe {
-        let kill = &mut seen.__bindgen_anon_1._sifields._kill;
-        kill._pid = 0;
         bindings::rcu_read_lock();
         let to = bindings::pidns_task_user_ns(t);
         let from = (*(*bindings::get_current()).cred).user_ns;
-        if from != to {
-            let uid = bindings::make_kuid(from, kill._uid);
-            kill._uid = bindings::from_kuid_munged(to, uid);
+        let mut seen = info;
+        if hide || from != to {
+            let copy = copy.write(*info);
+            let kill = &mut copy.__bindgen_anon_1._sifields._kill;
+            if hide {
+                kill._pid = 0;
+            }
+            if from != to {
+                let uid = bindings::make_kuid(from, kill._uid);
+                kill._uid = bindings::from_kuid_munged(to, uid);
+            }
+            seen = copy;
         }
         bindings::rcu_read_unlock();
+        seen
     }
-    seen
 }

@@ -2,9 +2,10 @@
 
 //! Whether a signal gets past the protection of a namespace's init. Pure rules: no kernel types.
 //!
-//! Mainline's rule (`kernel/signal.c: send_signal_locked`, `sig_task_ignored`): an init receives
-//! what it has a handler for. Of the rest, only SIGKILL and SIGSTOP act, and only from outside:
-//! from an ancestor namespace, or from the kernel.
+//! Mainline's rule (`kernel/signal.c: send_signal_locked`, `sig_task_ignored`, `get_signal`): an init
+//! receives what it has a handler for. Of the rest, only SIGKILL and SIGSTOP act, and only from
+//! outside: from an ancestor namespace, or from the kernel. With two sides, all that comes from an
+//! ancestor acts.
 
 /// Where the sender of a signal stands, seen from its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,7 @@ pub(crate) enum Origin {
 /// number for the current task.
 ///
 /// `None`: nobody in particular sent it, and it does not get past the protection.
+#[inline]
 pub(crate) fn sender(origin: Origin, current_is_visible: bool) -> Option<Sender> {
     match origin {
         Origin::Kernel => Some(Sender::Kernel),
@@ -47,13 +49,118 @@ pub(crate) fn sender(origin: Origin, current_is_visible: bool) -> Option<Sender>
     }
 }
 
+/// The sender of a signal of which mainline says that the kernel or nobody has sent it, but that the current task
+/// is behind. One from inside is still the kernel's if mainline says so.
+pub(crate) fn behind(sender: Option<Sender>, current_is_outside: bool) -> Option<Sender> {
+    match sender {
+        _ if current_is_outside => Some(Sender::Ancestor),
+        None => Some(Sender::Inside),
+        known => known,
+    }
+}
+
 /// Whether SIGKILL and SIGSTOP from this sender act on a namespace's init
 /// (the `force` of `kernel/signal.c: send_signal_locked`).
+#[inline]
 pub(crate) fn force(sender: Option<Sender>) -> bool {
     matches!(sender, Some(Sender::Ancestor | Sender::Kernel))
 }
 
 /// Whether the receiver must not see the sender's number, because it has none for it.
+#[inline]
 pub(crate) fn hides_sender(origin: Origin, sender: Option<Sender>) -> bool {
     matches!(origin, Origin::Named { .. }) && sender == Some(Sender::Ancestor)
+}
+
+/// What a process has said that a signal shall do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Disposition {
+    Default = 0,
+    Ignored = 1,
+    Handler = 2,
+}
+
+/// What a signal does to a process that said nothing (`signal(7)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Terminate,
+    Core,
+    Stop,
+    /// Nothing: SIGCONT, too, has continued the process when it was sent.
+    Nothing,
+}
+
+pub(crate) const SIGKILL: i32 = 9;
+pub(crate) const SIGSTOP: i32 = 19;
+
+/// The default action of `sig`, by the numbers that x86 and arm64 share
+/// (`include/linux/signal.h: SIG_KERNEL_*_MASK`).
+pub(crate) fn default_action(sig: i32) -> Action {
+    match sig {
+        3..=8 | 11 | 24 | 25 | 31 => Action::Core,
+        19..=22 => Action::Stop,
+        17 | 18 | 23 | 28 => Action::Nothing,
+        _ => Action::Terminate,
+    }
+}
+
+/// What becomes of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Verdict {
+    /// The protection drops it.
+    Drop = 0,
+    /// The default action happens.
+    Act = 1,
+    /// The handler runs.
+    Deliver = 2,
+    /// Nothing happens, as to any process.
+    Ignore = 3,
+    /// It is pending: decided when it is taken.
+    Keep = 4,
+}
+
+/// The verdict on a signal to a namespace's init.
+///
+/// `held`: nobody can take it now (it is blocked), or a tracer sees it first.
+pub(crate) fn judge(
+    two_sided: bool,
+    sig: i32,
+    sender: Option<Sender>,
+    disposition: Disposition,
+    held: bool,
+) -> Verdict {
+    if held {
+        return Verdict::Keep;
+    }
+    match disposition {
+        Disposition::Handler => return Verdict::Deliver,
+        Disposition::Ignored => return Verdict::Ignore,
+        Disposition::Default => {}
+    }
+    if default_action(sig) == Action::Nothing {
+        return Verdict::Ignore;
+    }
+    let acts = match sig {
+        SIGKILL | SIGSTOP => force(sender),
+        _ => two_sided && sender == Some(Sender::Ancestor),
+    };
+    if acts {
+        Verdict::Act
+    } else {
+        Verdict::Drop
+    }
+}
+
+/// The verdict on a signal that a namespace's init takes, from whom nobody knows but for these: an ancestor, and
+/// for SIGKILL and SIGSTOP somebody inside.
+///
+/// `get_signal` lets those two pass: of the rest that the protection drops, none is ever queued.
+pub(crate) fn judge_taken(sig: i32, sender: Option<Sender>, disposition: Disposition) -> Verdict {
+    let sender = match (sender, sig) {
+        (None, SIGKILL | SIGSTOP) => Some(Sender::Kernel),
+        _ => sender,
+    };
+    judge(true, sig, sender, disposition, false)
 }

@@ -33,35 +33,22 @@ use kernel::prelude::*;
 ///
 /// The fields are dropped in this order.
 pub(crate) struct Surface {
-    _doors: Doors,
     _links: procns::Links,
     _sysctls: sysctl::Sysctls,
     _in_tree: first::InTree,
 }
 
 impl Surface {
-    /// From now on there can be namespaces, and files of namespaces. May sleep.
+    /// May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`; then all is as before.
     pub(crate) fn new(_hooks: &hook::Hooks) -> Result<Self> {
-        let surface = Self {
+        Ok(Self {
             _in_tree: first::InTree::add(),
             _sysctls: sysctl::Sysctls::register()?,
             _links: procns::Links,
-            _doors: Doors,
-        };
-        hook::open();
-        Ok(surface)
-    }
-}
-
-/// On drop: no more namespaces, nor files of the first one.
-struct Doors;
-
-impl Drop for Doors {
-    fn drop(&mut self) {
-        hook::close();
+        })
     }
 }

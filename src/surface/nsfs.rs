@@ -22,7 +22,7 @@ use kernel::{error::to_result, prelude::*};
 ///
 /// Whoever makes one of the first namespace has another file of a pid namespace, which keeps the
 /// module, or counted himself as inside and *then* asked `hook::armed`, which was true. For the latter
-/// `hook::close` waits before any hook goes. So the module's end may begin before this, but this and
+/// `hook::Doors` wait before any hook goes. So the module's end may begin before this, but this and
 /// `nsfs_evict` below, which sees what failed here, are hooked until the task is out again.
 ///
 /// # Safety

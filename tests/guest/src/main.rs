@@ -7,6 +7,7 @@
 mod report;
 #[macro_use]
 mod harness;
+mod bench;
 mod catch;
 mod clone;
 mod fs_context;
@@ -203,6 +204,7 @@ fn main() {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--list" => list = true,
+            "--bench" => return bench::run(),
             "--kernel" => {
                 kernel = arguments
                     .next()

@@ -3,7 +3,10 @@
 //! Whether a signal gets past the protection of a namespace's init: every combination, against a
 //! table that was written down a second time.
 
-use crate::verdict::{force, hides_sender, sender, Origin, Sender};
+use crate::verdict::{
+    behind, default_action, force, hides_sender, judge, judge_taken, sender, Action, Disposition,
+    Origin, Sender, Verdict,
+};
 
 /// origin, current task visible, sender, SIGKILL and SIGSTOP act, the sender's number is hidden
 type Row = (Origin, bool, Option<Sender>, bool, bool);
@@ -64,4 +67,131 @@ fn every_combination_is_as_in_the_table() {
 fn nobody_inside_gets_past_the_protection() {
     assert!(!force(Some(Sender::Inside)));
     assert!(!force(None));
+}
+
+/// The default action of each signal from 1 to 31, as `signal(7)` lists them: T ends the process, C
+/// with a core, S stops it, - does nothing. The real-time signals end it.
+const DEFAULTS: &[u8; 31] = b"TTCCCCCCTTCTTTTT--SSSS-CCTT-TTC";
+
+#[test]
+fn every_default_action_is_as_in_the_manual() {
+    for sig in 1..=64 {
+        let expected = match DEFAULTS.get(sig as usize - 1) {
+            None | Some(b'T') => Action::Terminate,
+            Some(b'C') => Action::Core,
+            Some(b'S') => Action::Stop,
+            _ => Action::Nothing,
+        };
+        assert_eq!(default_action(sig), expected, "signal {sig}");
+    }
+}
+
+/// What becomes of a signal that is not held and that its init has no handler for and does not ignore.
+/// Columns: no sender, the kernel, inside, an ancestor.
+#[rustfmt::skip]
+const UNASKED: [(&str, bool, [Verdict; 4]); 6] = {
+    use Verdict::{Act, Drop, Ignore};
+    [
+        // SIGKILL and SIGSTOP
+        ("only",    false, [Drop,   Act,    Drop,   Act]),
+        ("only",    true,  [Drop,   Act,    Drop,   Act]),
+        // whatever else ends or stops a process
+        ("deadly",  false, [Drop,   Drop,   Drop,   Drop]),
+        ("deadly",  true,  [Drop,   Drop,   Drop,   Act]),
+        // what does nothing
+        ("nothing", false, [Ignore, Ignore, Ignore, Ignore]),
+        ("nothing", true,  [Ignore, Ignore, Ignore, Ignore]),
+    ]
+};
+
+#[test]
+fn every_verdict_is_as_in_the_table() {
+    let senders = [
+        None,
+        Some(Sender::Kernel),
+        Some(Sender::Inside),
+        Some(Sender::Ancestor),
+    ];
+    for sig in 1..=64 {
+        let kind = match (sig, DEFAULTS.get(sig as usize - 1)) {
+            (9 | 19, _) => "only",
+            (_, Some(b'-')) => "nothing",
+            _ => "deadly",
+        };
+        for two_sided in [false, true] {
+            let row = UNASKED
+                .iter()
+                .find(|row| row.0 == kind && row.1 == two_sided)
+                .expect("a row for every combination");
+            for (column, sender) in senders.into_iter().enumerate() {
+                let judged = |disposition, held| judge(two_sided, sig, sender, disposition, held);
+                let told = format!("signal {sig} from {sender:?}, two-sided: {two_sided}");
+                for disposition in [
+                    Disposition::Default,
+                    Disposition::Ignored,
+                    Disposition::Handler,
+                ] {
+                    assert_eq!(judged(disposition, true), Verdict::Keep, "held {told}");
+                }
+                assert_eq!(judged(Disposition::Default, false), row.2[column], "{told}");
+                assert_eq!(
+                    judged(Disposition::Ignored, false),
+                    Verdict::Ignore,
+                    "{told}"
+                );
+                assert_eq!(
+                    judged(Disposition::Handler, false),
+                    Verdict::Deliver,
+                    "{told}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_taken_is_judged_by_the_ancestor_alone() {
+    for sig in 1..=64 {
+        let kind = DEFAULTS.get(sig as usize - 1);
+        for sender in [None, Some(Sender::Inside), Some(Sender::Ancestor)] {
+            let expected = match (kind, sig, sender) {
+                (Some(b'-'), ..) => Verdict::Ignore,
+                (_, _, Some(Sender::Ancestor)) => Verdict::Act,
+                (_, 9 | 19, None) => Verdict::Act,
+                _ => Verdict::Drop,
+            };
+            let told = format!("signal {sig} from {sender:?}");
+            assert_eq!(
+                judge_taken(sig, sender, Disposition::Default),
+                expected,
+                "{told}"
+            );
+            assert_eq!(
+                judge_taken(sig, sender, Disposition::Ignored),
+                Verdict::Ignore,
+                "{told}"
+            );
+            assert_eq!(
+                judge_taken(sig, sender, Disposition::Handler),
+                Verdict::Deliver,
+                "{told}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_task_behind_a_signal_is_its_sender() {
+    for outside in [false, true] {
+        let expected = |inside| {
+            if outside {
+                Some(Sender::Ancestor)
+            } else {
+                inside
+            }
+        };
+        assert_eq!(behind(None, outside), expected(Some(Sender::Inside)));
+        let kernel = Some(Sender::Kernel);
+        assert_eq!(behind(kernel, outside), expected(kernel));
+    }
 }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The tracepoints (`src/bindings/events.h`): `pidns:*` in tracefs.
+
+use crate::bindings::{pid_namespace, task_struct};
+use kernel::prelude::*;
+
+/// Functions that cost one static branch while nobody looks, and in a kernel without tracepoints nothing.
+///
+/// (`kernel::declare_trace!` knows the kernel's own tracepoints only.)
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*);)*) => {$(
+        $(#[$doc])*
+        #[inline(always)]
+        pub(crate) unsafe fn $name($($argument: $type),*) {
+            #[cfg(CONFIG_TRACEPOINTS)]
+            ::kernel::macros::paste! {
+                // SAFETY: The key is that of a tracepoint; the caller's promise.
+                unsafe {
+                    if ::kernel::jump_label::static_branch_unlikely!(
+                        $crate::bindings::[<__tracepoint_ $name>],
+                        $crate::bindings::tracepoint,
+                        key
+                    ) {
+                        $crate::bindings::[<rust_do_trace_ $name>]($($argument),*);
+                    }
+                }
+            }
+            #[cfg(not(CONFIG_TRACEPOINTS))]
+            let _ = ($($argument),*);
+        }
+    )*};
+}
+
+events! {
+    /// A signal to the init of `ns` is judged: when the current task sends it, or when it is `taken`. The numbers
+    /// are those that `events.h` has words for.
+    ///
+    /// # Safety
+    ///
+    /// The `siglock` of `target`, which belongs to that init, must be held.
+    signal_verdict(ns: *mut pid_namespace, target: *mut task_struct, sig: c_int, taken: bool, relation: u8, disposition: u8, verdict: u8);
+
+    /// `ns` has joined the tree.
+    ///
+    /// # Safety
+    ///
+    /// `ns` must be held, and not be the first.
+    ns_create(ns: *mut pid_namespace);
+
+    /// `ns` is about to leave the tree.
+    ///
+    /// # Safety
+    ///
+    /// `ns` must be valid with its parent, and not be the first.
+    ns_destroy(ns: *mut pid_namespace);
+
+    /// The init of `ns`, the current task, is about to kill the rest.
+    ///
+    /// # Safety
+    ///
+    /// As for [`ns_create`].
+    zap(ns: *mut pid_namespace);
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why a signal to a namespace's init acts, or does not: told as it happens, and counted.
+
+use super::events;
+use crate::{
+    bindings::{callback_head, pid_namespace, task_struct},
+    pid::active_ns,
+    signal::verdict::{judge_taken, Disposition, Sender, Verdict, SIGKILL, SIGSTOP},
+};
+use core::sync::atomic::{AtomicU32, Ordering};
+use kernel::prelude::*;
+
+/// How many signals to a namespace's init had one of two ends.
+///
+/// They are kept in the namespace's own `rcu`, and so need no memory, table or lock. The kernel does not
+/// touch that word pair before it has the namespace freed (`kernel/pid_namespace.c: destroy_pid_namespace`;
+/// here `namespace::destroy`): it is zero from the allocation on, and nobody counts any more when it is
+/// used, because whoever counts holds the `siglock` of a task of the namespace, whose pid holds the
+/// namespace. A module that is loaded again goes on counting.
+struct Counts {
+    dropped: AtomicU32,
+    acted: AtomicU32,
+}
+
+const _: () = assert!(
+    size_of::<Counts>() <= size_of::<callback_head>()
+        && align_of::<Counts>() <= align_of::<callback_head>()
+);
+
+impl Counts {
+    /// # Safety
+    ///
+    /// `ns` must be held for as long as they are used.
+    unsafe fn of<'a>(ns: *mut pid_namespace) -> &'a Self {
+        // SAFETY: The caller's promise; the size and the alignment were checked above, and all that use the
+        // place as this do so by atomic operations.
+        unsafe { &*(&raw const (*ns).rcu).cast() }
+    }
+}
+
+/// One more; it stays at the highest number.
+fn count(counter: &AtomicU32) {
+    let one_more = |n: u32| n.checked_add(1);
+    let _ = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+}
+
+/// How many signals to the init of `ns` its protection has dropped, and how many from ancestors had their
+/// default action.
+///
+/// # Safety
+///
+/// `ns` must be held by RCU. The answer is right if it has a reference left afterwards.
+#[cfg(CONFIG_DEBUG_FS)]
+pub(super) unsafe fn counts(ns: *mut pid_namespace) -> (u32, u32) {
+    // SAFETY: The caller's promise.
+    let counts = unsafe { Counts::of(ns) };
+    (
+        counts.dropped.load(Ordering::Acquire),
+        counts.acted.load(Ordering::Acquire),
+    )
+}
+
+/// The current task sends `sig` to `t`, which belongs to the init of `ns`. Any context.
+///
+/// # Safety
+///
+/// The `siglock` of `t` must be held.
+pub(crate) unsafe fn sent(
+    ns: *mut pid_namespace,
+    t: *mut task_struct,
+    sig: c_int,
+    sender: Option<Sender>,
+    disposition: Disposition,
+    verdict: Verdict,
+) {
+    // SAFETY: The caller's promise; the pid of `t` holds `ns`.
+    unsafe {
+        let relation = relation(sender);
+        events::signal_verdict(
+            ns,
+            t,
+            sig,
+            false,
+            relation,
+            disposition as u8,
+            verdict as u8,
+        );
+        if verdict == Verdict::Drop {
+            count(&Counts::of(ns).dropped);
+        }
+        // Others act when `signal::init` or `signal::act` says so, or when they are taken.
+        if verdict == Verdict::Act && sender == Some(Sender::Ancestor) && sig == SIGKILL {
+            count(&Counts::of(ns).acted);
+        }
+    }
+}
+
+/// The current task `me`, a thread of the init of its namespace, takes `sig`. Any context.
+///
+/// # Safety
+///
+/// Its `siglock` must be held.
+pub(crate) unsafe fn taken(
+    me: *mut task_struct,
+    sig: c_int,
+    sender: Option<Sender>,
+    disposition: Disposition,
+) {
+    let verdict = judge_taken(sig, sender, disposition);
+    // SAFETY: The caller's promise; the pid of `me` holds its namespace.
+    unsafe {
+        let ns = active_ns(me);
+        let relation = relation(sender);
+        events::signal_verdict(
+            ns,
+            me,
+            sig,
+            true,
+            relation,
+            disposition as u8,
+            verdict as u8,
+        );
+        if verdict == Verdict::Drop {
+            count(&Counts::of(ns).dropped);
+        }
+        // Of others, `signal::act` says so.
+        if verdict == Verdict::Act
+            && sender == Some(Sender::Ancestor)
+            && matches!(sig, SIGKILL | SIGSTOP)
+        {
+            count(&Counts::of(ns).acted);
+        }
+    }
+}
+
+/// A signal from an ancestor has its default action on the init that `t` belongs to. Any context.
+///
+/// # Safety
+///
+/// The `siglock` of `t` must be held.
+pub(crate) unsafe fn acted(t: *mut task_struct) {
+    // SAFETY: The caller's promise; the pid of `t` holds its namespace.
+    unsafe { count(&Counts::of(active_ns(t)).acted) };
+}
+
+/// As `events.h` has words for it.
+fn relation(sender: Option<Sender>) -> u8 {
+    match sender {
+        Some(Sender::Inside) => 0,
+        Some(Sender::Ancestor) => 1,
+        Some(Sender::Kernel) => 2,
+        None => 3,
+    }
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A signal on its way to a namespace's init.
+
+use super::{
+    act, mode, queue, set,
+    verdict::{self, Action, Disposition, Sender, Verdict, SIGKILL, SIGSTOP},
+};
+use crate::{
+    bindings::{
+        self, kernel_siginfo, pid_namespace, pid_type, signal_struct, sigpending, task_struct,
+    },
+    hook::kernel_fn,
+    observe,
+    pid::is_init,
+};
+use kernel::prelude::*;
+
+/// `SIG_IGN`, which bindgen takes for a function.
+const SIG_IGN: usize = 1;
+
+/// A signal that is being sent to an init, or to one thread of it, whose `siglock` is held.
+pub(super) struct Sent {
+    sig: c_int,
+    info: *mut kernel_siginfo,
+    t: *mut task_struct,
+    type_: pid_type,
+    sender: Option<Sender>,
+}
+
+impl Sent {
+    #[inline]
+    pub(super) fn new(
+        sig: c_int,
+        info: *mut kernel_siginfo,
+        t: *mut task_struct,
+        type_: pid_type,
+        sender: Option<Sender>,
+    ) -> Self {
+        Self {
+            sig,
+            info,
+            t,
+            type_,
+            sender,
+        }
+    }
+
+    /// Sends it. Sleeps never.
+    ///
+    /// Gives what `send_signal_locked` gives: 0, or `-EAGAIN` if a queue is full.
+    ///
+    /// # Safety
+    ///
+    /// The fields must be what that gets, with the target's `siglock` held; `ns` is the target's
+    /// namespace, not the first, and the target belongs to an init or is dying.
+    #[inline(never)]
+    pub(super) unsafe fn send(mut self, ns: *mut pid_namespace) -> c_int {
+        // SAFETY: The caller's promise, for all that follows.
+        unsafe {
+            let two_sided = mode::two_sided();
+            if two_sided {
+                self.look_behind(ns);
+            }
+            if !super::is_unkillable(self.t) {
+                return self.send_to_dying(ns, two_sided);
+            }
+            let disposition = disposition(self.t, self.sig);
+            let verdict = verdict::judge(
+                two_sided,
+                self.sig,
+                self.sender,
+                disposition,
+                self.is_held(),
+            );
+            // Before it acts: what is told here must not wait for what it does.
+            observe::signal::sent(ns, self.t, self.sig, self.sender, disposition, verdict);
+            match (self.sender, verdict) {
+                _ if !two_sided => self.pass_on(),
+                // Nothing stays of it.
+                (_, Verdict::Ignore | Verdict::Drop) => self.pass_on(),
+                (Some(Sender::Ancestor), _) => self.send_from_outside(verdict),
+                (Some(Sender::Inside), Verdict::Keep) => self.send_from_inside(disposition),
+                _ => self.pass_on(),
+            }
+        }
+    }
+
+    /// Puts a signal from outside that the current init has dequeued, and blocks after all, back into its
+    /// queue. Sleeps never.
+    ///
+    /// # Safety
+    ///
+    /// The `siglock` must be held; `sig` and `info` are what was dequeued from the queue of `type_`.
+    pub(super) unsafe fn queue_again(sig: c_int, info: *mut kernel_siginfo, type_: pid_type) {
+        // SAFETY: The caller's promise. Nobody can be told that the queue is full: as in mainline.
+        unsafe {
+            let me = bindings::get_current();
+            Self::new(sig, info, me, type_, Some(Sender::Ancestor)).send_from_outside(Verdict::Keep)
+        };
+    }
+
+    /// As mainline.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn pass_on(&self) -> c_int {
+        let force = verdict::force(self.sender);
+        // SAFETY: The promise of `send`.
+        unsafe { kernel_fn::__send_signal_locked(self.sig, self.info, self.t, self.type_, force) }
+    }
+
+    /// Names the sender of what mainline says that nobody or the kernel has sent, if a task is behind it: a
+    /// `siginfo` that a task has written itself, or the hang-up that an exiting task is the cause of.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    #[inline]
+    unsafe fn look_behind(&mut self, ns: *mut pid_namespace) {
+        // SAFETY: The promise of `send`; whoever does not name a sender brings a `siginfo`.
+        unsafe {
+            let behind = match self.sender {
+                // What the kernel itself tells has codes above 0.
+                None => (*self.info).__bindgen_anon_1.si_code <= 0,
+                Some(Sender::Kernel) => self.hangs_up(),
+                Some(Sender::Inside | Sender::Ancestor) => false,
+            };
+            if behind {
+                let outside = super::is_outside(bindings::get_current(), ns);
+                self.sender = verdict::behind(self.sender, outside);
+            }
+        }
+    }
+
+    /// Whether the current task hangs the target up because it exits: as the leader of the session
+    /// that both are in, or as the last that kept the target's process group from being orphaned.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    #[inline]
+    unsafe fn hangs_up(&self) -> bool {
+        // SAFETY: The promise of `send`; the kernel holds the task list's lock when it does this, which
+        // keeps the sessions' pids.
+        unsafe {
+            if self.sig != bindings::SIGHUP as c_int {
+                return false;
+            }
+            let me = bindings::get_current();
+            let session = |task: *mut task_struct| {
+                (*(*task).signal).pids[bindings::pid_type_PIDTYPE_SID as usize]
+            };
+            (*me).flags & bindings::PF_EXITING != 0 && session(me) == session(self.t)
+        }
+    }
+
+    /// It reaches a process on its way out, which the kernel protects no longer, whether it was an init or not.
+    /// While that dumps core a SIGKILL would still cut it short: not one from inside an init.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn send_to_dying(&self, ns: *mut pid_namespace, two_sided: bool) -> c_int {
+        // SAFETY: The promise of `send`; the process has a pid for as long as one of its threads has a `sighand`.
+        unsafe {
+            let signal = (*self.t).signal;
+            let was_init = is_init((*signal).pids[bindings::pid_type_PIDTYPE_TGID as usize]);
+            if two_sided
+                && self.sig == SIGKILL
+                && self.sender == Some(Sender::Inside)
+                && was_init
+                && !(*signal).core_state.is_null()
+            {
+                let disposition = Disposition::Default;
+                observe::signal::sent(ns, self.t, SIGKILL, self.sender, disposition, Verdict::Drop);
+                return 0;
+            }
+            self.pass_on()
+        }
+    }
+
+    /// Whether nobody decides about it now (`kernel/signal.c: sig_ignored`).
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn is_held(&self) -> bool {
+        // SAFETY: The promise of `send`.
+        unsafe { self.is_blocked() || (*self.t).ptrace != 0 && self.sig != SIGKILL }
+    }
+
+    /// Whether its target blocks it, also as one that `sigtimedwait` waits for.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn is_blocked(&self) -> bool {
+        // SAFETY: The promise of `send`.
+        unsafe {
+            set::has(&(*self.t).blocked, self.sig) || set::has(&(*self.t).real_blocked, self.sig)
+        }
+    }
+
+    /// It is queued, because its target blocks it or is traced. Another thread may be able to take it, and
+    /// will, to no effect; but the kernel would end the whole process for that thread
+    /// (`kernel/signal.c: complete_signal` does not ask whether this is an init).
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn send_from_inside(&self, disposition: Disposition) -> c_int {
+        // SAFETY: The promise of `send`.
+        unsafe {
+            if self.sig == SIGSTOP {
+                return self.send_stop_from_inside();
+            }
+            let _shield = (disposition == Disposition::Default
+                && verdict::default_action(self.sig) == Action::Terminate
+                && self.is_blocked()
+                && self.type_ != bindings::pid_type_PIDTYPE_PID)
+                .then(|| Shield::raise((*self.t).signal, self.sig));
+            self.pass_on()
+        }
+    }
+
+    /// It is queued because a tracer sees it first. Whoever takes it would not be asked whether it may stop an init.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn send_stop_from_inside(&self) -> c_int {
+        // SAFETY: The promise of `send`.
+        unsafe {
+            let pending = self.pending();
+            let alone = !set::has(&(*pending).signal, self.sig);
+            let result = self.pass_on();
+            if result == 0 && alone && set::has(&(*pending).signal, self.sig) {
+                queue::mark(pending, self.t, self.sig, self.info, Sender::Inside);
+            }
+            result
+        }
+    }
+
+    /// It acts as on any process, now or when it is taken.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn send_from_outside(&self, verdict: Verdict) -> c_int {
+        if self.sig == SIGKILL {
+            // SAFETY: The promise of `send`.
+            return unsafe { self.pass_on() };
+        }
+        // SAFETY: As above.
+        unsafe {
+            let pending = self.pending();
+            let acts = verdict == Verdict::Act && self.sig != SIGSTOP;
+            let takes = acts && self.target_wants();
+            // What its target blocks, the kernel queues, and asks nothing about inits. The target then
+            // is not ended by the send itself, unless another thread is chosen to take it.
+            if acts {
+                set::add(&mut (*self.t).real_blocked, self.sig);
+            }
+            let result = self.pass_on();
+            if acts {
+                set::remove(&mut (*self.t).real_blocked, self.sig);
+            }
+            let signal = (*self.t).signal;
+            if result == 0 && (*signal).flags & bindings::SIGNAL_GROUP_EXIT != 0 {
+                // Another thread was chosen to take it, and the process ended at once.
+                observe::signal::acted(self.t);
+            } else if result == 0 && set::has(&(*pending).signal, self.sig) {
+                if takes && verdict::default_action(self.sig) == Action::Terminate {
+                    observe::signal::acted(self.t);
+                    act::end_process(signal, self.sig);
+                } else {
+                    queue::mark(pending, self.t, self.sig, self.info, Sender::Ancestor);
+                }
+            }
+            result
+        }
+    }
+
+    /// The queue that it goes to.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn pending(&self) -> *mut sigpending {
+        // SAFETY: The promise of `send`.
+        unsafe {
+            if self.type_ == bindings::pid_type_PIDTYPE_PID {
+                &raw mut (*self.t).pending
+            } else {
+                &raw mut (*(*self.t).signal).shared_pending
+            }
+        }
+    }
+
+    /// Whether the kernel would choose the target itself to take the signal
+    /// (`kernel/signal.c: wants_signal`). Not asked about SIGKILL.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn target_wants(&self) -> bool {
+        let t = self.t;
+        // SAFETY: The promise of `send`.
+        unsafe {
+            !set::has(&(*t).blocked, self.sig)
+                && (*t).flags & bindings::PF_EXITING == 0
+                && !act::jobctl(t, bindings::JOBCTL_STOPPED | bindings::JOBCTL_TRACED)
+                && (kernel_fn::task_curr(t) != 0 || !bindings::pidns_task_sigpending(t))
+        }
+    }
+}
+
+/// What the init has said that `sig` shall do.
+///
+/// # Safety
+///
+/// The `siglock` of `t` must be held.
+pub(super) unsafe fn disposition(t: *const task_struct, sig: c_int) -> Disposition {
+    // SAFETY: The caller's promise; `sig` is from 1 to 64.
+    let handler = unsafe { (*(*t).sighand).action[(sig - 1) as usize].sa.sa_handler };
+    match handler {
+        None => Disposition::Default,
+        Some(handler) if handler as usize == SIG_IGN => Disposition::Ignored,
+        Some(_) => Disposition::Handler,
+    }
+}
+
+/// Keeps the kernel from ending a process when it queues a signal: while it is up, no thread seems to be
+/// free to take that (`sigtimedwait` does the same). The `siglock` must be held meanwhile.
+struct Shield {
+    signal: *mut signal_struct,
+    sig: c_int,
+}
+
+impl Shield {
+    /// # Safety
+    ///
+    /// The `siglock` of the process must be held until the shield is dropped.
+    unsafe fn raise(signal: *mut signal_struct, sig: c_int) -> Self {
+        // SAFETY: The caller's promise.
+        unsafe {
+            act::for_each_thread(signal, |t| {
+                let blocked = &mut (*t).real_blocked;
+                // Nobody can block SIGKILL: it remembers that `sig` was there before.
+                if set::has(blocked, sig) {
+                    set::add(blocked, SIGKILL);
+                }
+                set::add(blocked, sig);
+            });
+        }
+        Self { signal, sig }
+    }
+}
+
+impl Drop for Shield {
+    fn drop(&mut self) {
+        // SAFETY: The promise of `raise`.
+        unsafe {
+            act::for_each_thread(self.signal, |t| {
+                let blocked = &mut (*t).real_blocked;
+                if set::has(blocked, SIGKILL) {
+                    set::remove(blocked, SIGKILL);
+                } else {
+                    set::remove(blocked, self.sig);
+                }
+            });
+        }
+    }
+}

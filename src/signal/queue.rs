@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where a pending signal came from.
+//!
+//! A bit in the queue's own entry says it. So it is there for as long as the signal is pending, goes when
+//! that is taken or discarded, by whatever path, and nobody but the kernel can write it.
+//!
+//! Every signal from an ancestor is marked. Of those from inside only a SIGSTOP is, which is pending because a
+//! tracer sees it first: all others the kernel itself keeps from an init when they are taken.
+
+use super::{set, verdict::Sender};
+use crate::{
+    bindings::{self, kernel_siginfo, sigpending, sigqueue, task_struct},
+    hook::SIGQUEUE_CACHE,
+};
+use core::ptr;
+use kernel::{container_of, prelude::*};
+
+/// In `sigqueue.flags`, whose bit 0 is the kernel's own: an ancestor sent it.
+const OUTSIDE: c_int = 1 << 30;
+/// As above: somebody inside sent it.
+const INSIDE: c_int = 1 << 29;
+
+/// The entries of a queue, first to last.
+///
+/// # Safety
+///
+/// The `siglock` must be held for as long as they are used.
+unsafe fn entries(pending: *mut sigpending) -> impl Iterator<Item = *mut sigqueue> {
+    // SAFETY: The caller's promise.
+    let (head, mut next) = unsafe { (&raw mut (*pending).list, (*pending).list.next) };
+    core::iter::from_fn(move || {
+        if ptr::eq(next, head) {
+            return None;
+        }
+        // SAFETY: Every link but the head is that of an entry.
+        unsafe {
+            let entry = container_of!(next, sigqueue, list);
+            next = (*next).next;
+            Some(entry)
+        }
+    })
+}
+
+/// How many signals that the current task can take, its own and its process's, are marked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Marks {
+    outside: usize,
+    inside: usize,
+}
+
+impl Marks {
+    /// # Safety
+    ///
+    /// The `siglock` of `t` must be held.
+    pub(super) unsafe fn of(t: *mut task_struct) -> Self {
+        let mut marks = Self {
+            outside: 0,
+            inside: 0,
+        };
+        let mut count = |flags: c_int| {
+            marks.outside += usize::from(flags & OUTSIDE != 0);
+            marks.inside += usize::from(flags & INSIDE != 0);
+        };
+        // SAFETY: The caller's promise.
+        unsafe {
+            entries(&raw mut (*t).pending).for_each(|entry| count((*entry).flags));
+            entries(&raw mut (*(*t).signal).shared_pending).for_each(|entry| count((*entry).flags));
+        }
+        marks
+    }
+
+    /// Who sent the one signal that `t` has taken since.
+    ///
+    /// # Safety
+    ///
+    /// The `siglock` of `t` must have been held since.
+    pub(super) unsafe fn taken(self, t: *mut task_struct) -> Option<Sender> {
+        if self.outside == 0 && self.inside == 0 {
+            return None;
+        }
+        // SAFETY: The caller's promise.
+        let now = unsafe { Self::of(t) };
+        if now.outside != self.outside {
+            Some(Sender::Ancestor)
+        } else if now.inside != self.inside {
+            Some(Sender::Inside)
+        } else {
+            None
+        }
+    }
+}
+
+/// Remembers who has sent `sig`, which is pending: an ancestor, or somebody inside. That is, with the entry that was added for it; or,
+/// if it was pending already or there was no room for an entry, with the last that it has; or with a
+/// new one.
+///
+/// An entry of a timer lives on when its signal is taken, and so is not marked: a signal with such a one
+/// gets another. A signal for which not even that can be allocated loses where it came from together
+/// with its `siginfo`, and counts as from inside.
+///
+/// # Safety
+///
+/// The `siglock` of `t`, to whom or to whose process `pending` belongs, must be held; `info` is what `sig`
+/// was sent with.
+pub(super) unsafe fn mark(
+    pending: *mut sigpending,
+    t: *mut task_struct,
+    sig: c_int,
+    info: *mut kernel_siginfo,
+    sender: Sender,
+) {
+    // SAFETY: The caller's promise.
+    unsafe {
+        let entry = entries(pending)
+            .filter(|&entry| {
+                (*entry).flags & bindings::SIGQUEUE_PREALLOC as c_int == 0
+                    && (*entry).info.__bindgen_anon_1.si_signo == sig
+            })
+            .last()
+            .or_else(|| add(pending, t, sig, info));
+        if let Some(entry) = entry {
+            (*entry).flags &= !(OUTSIDE | INSIDE);
+            (*entry).flags |= match sender {
+                Sender::Inside => INSIDE,
+                _ => OUTSIDE,
+            };
+        }
+    }
+}
+
+/// Adds an entry that is not counted against the user's limit: there is at most one such for each signal of
+/// a queue.
+///
+/// # Safety
+///
+/// The promise of [`mark`].
+unsafe fn add(
+    pending: *mut sigpending,
+    t: *mut task_struct,
+    sig: c_int,
+    info: *mut kernel_siginfo,
+) -> Option<*mut sigqueue> {
+    // SAFETY: The caller's promise. The cache is the one that the kernel returns entries to, and an
+    // entry that no user is charged for has no `ucounts`. RCU keeps the credentials of `t`.
+    unsafe {
+        let flags = bindings::__GFP_ZERO | bindings::GFP_ATOMIC;
+        let entry =
+            bindings::kmem_cache_alloc_noprof(*SIGQUEUE_CACHE.get(), flags).cast::<sigqueue>();
+        if entry.is_null() {
+            return None;
+        }
+        if info as usize > 1 {
+            (*entry).info = *info;
+        } else {
+            let told = &mut (*entry).info.__bindgen_anon_1;
+            told.si_signo = sig;
+            told.si_code = bindings::SI_USER as c_int;
+            bindings::rcu_read_lock();
+            let user = (*(*bindings::get_current()).cred).uid;
+            told._sifields._kill._uid =
+                bindings::from_kuid_munged(bindings::pidns_task_user_ns(t), user);
+            bindings::rcu_read_unlock();
+        }
+        let link = &raw mut (*entry).list;
+        let head = &raw mut (*pending).list;
+        let last = (*head).prev;
+        (*link).next = head;
+        (*link).prev = last;
+        (*last).next = link;
+        (*head).prev = link;
+        set::add(&mut (*pending).signal, sig);
+        Some(entry)
+    }
+}

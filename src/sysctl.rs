@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A sysctl that is one number.
+
+use crate::bindings::{self, ctl_table, ctl_table_header, loff_t};
+use core::{ffi::CStr, ptr};
+use kernel::prelude::*;
+
+/// A registered sysctl; dropping takes it away, when nobody is in it any more. May sleep.
+pub(crate) struct Header(*mut ctl_table_header);
+
+// SAFETY: The kernel's, with its own locks; only used again when it is dropped.
+unsafe impl Send for Header {}
+// SAFETY: As above.
+unsafe impl Sync for Header {}
+
+impl Header {
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, with a line in the log.
+    pub(crate) fn register(path: &'static CStr, table: &'static Table) -> Result<Self> {
+        // SAFETY: Both are static, and the table is complete.
+        let header =
+            unsafe { bindings::register_sysctl_sz(path.as_char_ptr(), &raw const table.0, 1) };
+        if header.is_null() {
+            pr_err!("not loaded: no memory for a sysctl\n");
+            return Err(ENOMEM);
+        }
+        Ok(Self(header))
+    }
+}
+
+impl Drop for Header {
+    fn drop(&mut self) {
+        // SAFETY: Registered, and not yet unregistered. Waits for those in its handler.
+        unsafe { bindings::unregister_sysctl_table(self.0) };
+    }
+}
+
+/// What a sysctl is called, and who may read and write it.
+pub(crate) struct Table(ctl_table);
+
+// SAFETY: The kernel only reads it.
+unsafe impl Sync for Table {}
+
+type Handler =
+    unsafe extern "C" fn(*const ctl_table, c_int, *mut c_void, *mut usize, *mut loff_t) -> c_int;
+
+/// Of one number, which the handler finds.
+pub(crate) const fn table(name: &'static CStr, mode: u16, handler: Handler) -> Table {
+    Table(ctl_table {
+        procname: name.to_bytes_with_nul().as_ptr(),
+        data: ptr::null_mut(),
+        maxlen: size_of::<c_int>() as c_int,
+        mode,
+        proc_handler: Some(handler),
+        poll: ptr::null_mut(),
+        extra1: ptr::null_mut(),
+        extra2: ptr::null_mut(),
+    })
+}
+
+/// What a user reads or writes.
+pub(crate) struct Access {
+    pub(crate) table: *const ctl_table,
+    pub(crate) write: c_int,
+    pub(crate) buffer: *mut c_void,
+    pub(crate) length: *mut usize,
+    pub(crate) position: *mut loff_t,
+}
+
+impl Access {
+    /// Lets the user read `value`, or, if that is `allowed`, write it in `range`, which `set` then gets.
+    ///
+    /// Gives what a handler gives: 0, `EPERM`, or `EINVAL` for what is no number or out of range.
+    ///
+    /// # Safety
+    ///
+    /// The fields must be what the kernel gave to a handler.
+    pub(crate) unsafe fn of(
+        &self,
+        allowed: impl FnOnce() -> bool,
+        mut value: c_int,
+        (mut least, mut most): (c_int, c_int),
+        set: impl FnOnce(c_int),
+    ) -> c_int {
+        if self.write != 0 && !allowed() {
+            return EPERM.to_errno();
+        }
+        // SAFETY: The caller's promise; the copy points to locals that outlive it.
+        let result = unsafe {
+            let mut copy = *self.table;
+            copy.data = (&raw mut value).cast();
+            copy.extra1 = (&raw mut least).cast();
+            copy.extra2 = (&raw mut most).cast();
+            bindings::proc_dointvec_minmax(
+                &copy,
+                self.write,
+                self.buffer,
+                self.length,
+                self.position,
+            )
+        };
+        if result == 0 && self.write != 0 {
+            set(value);
+        }
+        result
+    }
+}
+
+/// A handler, by the rule for an [`Access`] from a namespace.
+macro_rules! handler {
+    ($(#[$meta:meta])* $name:ident, $rule:path) => {
+        $(#[$meta])*
+        ///
+        /// # Safety
+        ///
+        /// The kernel's. May sleep.
+        unsafe extern "C" fn $name(
+            table: *const $crate::bindings::ctl_table,
+            write: ::kernel::ffi::c_int,
+            buffer: *mut ::kernel::ffi::c_void,
+            length: *mut usize,
+            position: *mut $crate::bindings::loff_t,
+        ) -> ::kernel::ffi::c_int {
+            let access = $crate::sysctl::Access { table, write, buffer, length, position };
+            // SAFETY: The caller's promise.
+            unsafe { $rule(&access, $crate::pid::current_ns()) }
+        }
+    };
+}
+pub(crate) use handler;
