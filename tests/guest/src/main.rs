@@ -27,6 +27,7 @@ mod forkfail;
 mod holders;
 mod leavings;
 mod load;
+mod matrix;
 mod nesting;
 mod nsfs;
 mod observe;
@@ -90,6 +91,10 @@ const GROUPS: &[Group] = &[
             signals::info::TESTS,
             signals::kernel::TESTS,
         ],
+    },
+    Group {
+        name: "matrix",
+        parts: &[matrix::TESTS],
     },
     Group {
         name: "proc",
