@@ -8,6 +8,8 @@ mod report;
 #[macro_use]
 mod harness;
 mod bench;
+mod bpf;
+mod btf;
 mod catch;
 mod clone;
 mod fs_context;
@@ -172,6 +174,7 @@ const GROUPS: &[Group] = &[
             translate::perf::TESTS,
             translate::cgroup::TESTS,
             translate::program::TESTS,
+            translate::iterator::TESTS,
             translate::accounting::TESTS,
         ],
     },
