@@ -149,6 +149,7 @@ const GROUPS: &[Group] = &[
             pidfds::namespaces::TESTS,
             pidfds::use_across::TESTS,
             pidfds::autokill::TESTS,
+            pidfds::scarce::TESTS,
         ],
     },
     Group {
