@@ -44,34 +44,40 @@ impl Clone {
         self
     }
 
-    /// Starts a child that lives through `story`, then exits with 0.
-    pub fn start(mut self, story: impl FnOnce(&Talk)) -> nix::Result<Child> {
-        let (mine, theirs) = Talk::pair();
+    /// The call itself.
+    fn call(mut self) -> nix::Result<i32> {
         if !self.set_tid.is_empty() {
             self.args.set_tid = self.set_tid.as_ptr() as u64;
         }
         // SAFETY: no test shares memory through this call, so it returns twice like `fork`; the
         // kernel checks every pointer, and those of the tests are live or wrong on purpose.
-        match Errno::result(unsafe {
-            libc::syscall(libc::SYS_clone3, &self.args, size_of::<libc::clone_args>())
-        })? {
+        let pid =
+            unsafe { libc::syscall(libc::SYS_clone3, &self.args, size_of::<libc::clone_args>()) };
+        Errno::result(pid).map(|pid| pid as i32)
+    }
+
+    /// Starts a child that lives through `story`, then exits with 0.
+    pub fn start(self, story: impl FnOnce(&Talk)) -> nix::Result<Child> {
+        let (mine, theirs) = Talk::pair();
+        match self.call()? {
             0 => {
                 drop(mine);
                 story(&theirs);
                 quit(0)
             }
-            pid => Ok(Child {
-                pid: pid as i32,
-                talk: mine,
-            }),
+            pid => Ok(Child { pid, talk: mine }),
         }
     }
 
     /// Starts a child that exits at once, waits for it and returns the number it had for the caller.
     pub fn attempt(&self) -> nix::Result<i32> {
-        let child = self.clone().start(|_| ())?;
-        wait_for(child.pid);
-        Ok(child.pid)
+        match self.clone().call()? {
+            0 => quit(0),
+            pid => {
+                wait_for(pid);
+                Ok(pid)
+            }
+        }
     }
 
     /// Starts a child that exits at once, waits for it and returns the number it had for itself.

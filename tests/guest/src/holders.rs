@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
 
+use crate::bpf::{Tasks, Walk, Walker};
 use crate::fs_context::{own_mounts, FsContext};
 use crate::harness::Test;
 use crate::load::{check_held, load_now, start, unload_soon};
@@ -14,13 +15,14 @@ use crate::mail::Mail;
 use crate::ns_file::NsFile;
 use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, fork, new_ns, unshare_pid, wait_for_word, wait_for_zombie, End,
+    attempt_fork, fork, new_ns, sleepers, unshare_pid, wait_for_word, wait_for_zombie, End,
 };
 
 pub const TESTS: &[Test] = tests![120;
     an_open_file_of_sysvipc_holds_the_module,
     an_unused_mount_context_holds_the_module,
     a_perf_event_holds_the_module,
+    a_bpf_iterator_holds_the_module,
     a_fuse_mount_holds_the_module,
     an_open_directory_of_a_dead_process_holds_the_module,
     an_open_file_in_a_mount_of_proc_holds_the_module,
@@ -79,6 +81,26 @@ fn a_perf_event_holds_the_module() {
         // SAFETY: the attributes are as long as they say.
         owned(unsafe { libc::syscall(libc::SYS_perf_event_open, attr.as_ptr(), 0, -1, -1, 0) })
     });
+}
+
+fn a_bpf_iterator_holds_the_module() {
+    start();
+    let walker = Walker::over(Tasks::All);
+    let init = new_ns(|talk| {
+        sleepers(2);
+        let mut walk = walker.open();
+        // Read whole, and as new.
+        talk.say(walk.numbers().len() as i32);
+        talk.give(walk.fd());
+        talk.give(walker.open().fd());
+        talk.hear_or_end();
+    });
+    check!(init.hear(), 3, "members that a walk passes");
+    let [walked, mut new] = [0; 2].map(|_| Walk::from_fd(init.talk.take()));
+    init.end();
+    drop(walked);
+    check!(new.numbers(), [0; 0], "members of a dead namespace");
+    check_held(|| drop(new));
 }
 
 fn a_fuse_mount_holds_the_module() {

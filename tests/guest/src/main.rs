@@ -8,6 +8,8 @@ mod report;
 #[macro_use]
 mod harness;
 mod bench;
+mod bpf;
+mod btf;
 mod catch;
 mod clone;
 mod fs_context;
@@ -153,6 +155,7 @@ const GROUPS: &[Group] = &[
             pidfds::namespaces::TESTS,
             pidfds::use_across::TESTS,
             pidfds::autokill::TESTS,
+            pidfds::scarce::TESTS,
         ],
     },
     Group {
@@ -188,6 +191,7 @@ const GROUPS: &[Group] = &[
             translate::perf::TESTS,
             translate::cgroup::TESTS,
             translate::program::TESTS,
+            translate::iterator::TESTS,
             translate::accounting::TESTS,
         ],
     },

@@ -7,6 +7,9 @@ use nix::errno::Errno;
 use nix::fcntl::{open, readlink, OFlag};
 use nix::sys::stat::{fstat, stat, FileStat, Mode};
 
+use crate::process::{new_ns, Child};
+use crate::talk::Talk;
+
 pub const NS_GET_USERNS: u64 = 0xb701;
 pub const NS_GET_PARENT: u64 = 0xb702;
 pub const NS_GET_NSTYPE: u64 = 0xb703;
@@ -94,6 +97,23 @@ impl NsFile {
         check!(got, Ok(0), "NS_GET_ID");
         id
     }
+}
+
+/// A child's story: give a file of the own namespace, then wait for a word.
+pub fn give_own(talk: &Talk) {
+    talk.give(NsFile::of("self").fd());
+    talk.hear_or_end();
+}
+
+/// A namespace of the caller's, and a file of one below it.
+pub fn two_levels() -> (Child, NsFile) {
+    let outer = new_ns(|talk| {
+        let inner = new_ns(give_own);
+        talk.give(inner.talk.take().as_raw_fd());
+        talk.hear_or_end();
+    });
+    let inner = NsFile::from_fd(outer.talk.take());
+    (outer, inner)
 }
 
 /// Enters a namespace, or those of the process behind a pidfd.

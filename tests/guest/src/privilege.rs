@@ -3,8 +3,9 @@
 use nix::errno::Errno;
 use nix::unistd::{setresgid, setresuid, Gid, Uid};
 
+use crate::clone::{Clone, NEWPID};
 use crate::proc_fs::Proc;
-use crate::process::unshare;
+use crate::process::{unshare, wait_for_word, Child};
 
 pub const CAP_SYS_ADMIN: u32 = 21;
 pub const CAP_SYS_BOOT: u32 = 22;
@@ -66,6 +67,15 @@ pub fn limit_pid_namespaces(proc: &Proc, most: u32) {
         Ok(()),
         "max_pid_namespaces"
     );
+}
+
+/// How many pid namespaces, up to `most`, there is still room for.
+pub fn room_for_pid_namespaces(most: usize) -> usize {
+    let attempts = (0..most).map(|_| Clone::new(NEWPID).start(wait_for_word).ok());
+    let made: Vec<Child> = attempts.flatten().collect();
+    let count = made.len();
+    made.into_iter().for_each(Child::end);
+    count
 }
 
 /// Makes the caller's user and group known as 0 in its own user namespace.

@@ -7,7 +7,7 @@ use nix::mount::{mount, umount2, MntFlags, MsFlags};
 use crate::clone::{Clone, NEWPID};
 use crate::fs_context::own_mounts;
 use crate::harness::Test;
-use crate::ns_file::{inode_of, NsFile, FIRST_INODE, NS_GET_PID_FROM_PIDNS};
+use crate::ns_file::{inode_of, two_levels, NsFile, FIRST_INODE, NS_GET_PID_FROM_PIDNS};
 use crate::process::{become_subreaper, eventually, new_ns, pid, sleepers, wait_for, Child, End};
 
 pub const TESTS: &[Test] = tests![
@@ -51,6 +51,13 @@ fn table(words: &[&str]) -> Vec<Vec<String>> {
         .lines()
         .map(|l| l.split_whitespace().map(str::to_string).collect());
     rows.collect()
+}
+
+/// What a program writes that enters an init's namespace and sees its /proc.
+#[track_caller]
+fn table_inside(init: &Child, words: &[&str]) -> Vec<Vec<String>> {
+    let number = init.pid.to_string();
+    table(&[&["nsenter", "-t", &number, "-p", "-m"], words].concat())
 }
 
 /// An init with its own /proc and two children that only wait.
@@ -103,16 +110,8 @@ fn lsns_lists_every_namespace() {
 }
 
 fn lsns_draws_the_tree() {
-    let outer = new_ns(|talk| {
-        let inner = new_ns(|talk| {
-            talk.give(NsFile::of("self").fd());
-            talk.hear_or_end();
-        });
-        talk.give(std::os::fd::AsRawFd::as_raw_fd(&inner.talk.take()));
-        talk.hear_or_end();
-    });
-    let inner = NsFile::from_fd(outer.talk.take()).inode();
-    let outer = inode_of(outer.pid, "pid");
+    let (outer, inner) = two_levels();
+    let (outer, inner) = (inode_of(outer.pid, "pid"), inner.inode());
     let rows = table(&["lsns", "-t", "pid", "-nr", "-o", "NS,PNS"]);
     let parent = |inode: u64| {
         let row = rows.iter().find(|row| row[0] == inode.to_string());
@@ -173,17 +172,7 @@ fn lsns_inside_shows_the_own() {
 
 fn nsenter_by_a_process() {
     let init = three();
-    let number = init.pid.to_string();
-    let rows = table(&[
-        "nsenter",
-        "-t",
-        &number,
-        "-p",
-        "-m",
-        "sh",
-        "-c",
-        "echo $$; ls -d /proc/[1-9]*",
-    ]);
+    let rows = table_inside(&init, &["sh", "-c", "echo $$; ls -d /proc/[1-9]*"]);
     check!(rows[0], ["4"]);
     check!(rows[1..4], [["/proc/1"], ["/proc/2"], ["/proc/3"]]);
 }
@@ -302,17 +291,7 @@ fn ps_shows_the_namespace() {
 
 fn ps_inside_shows_the_inside() {
     let init = three();
-    let number = init.pid.to_string();
-    let rows = table(&[
-        "nsenter",
-        "-t",
-        &number,
-        "-p",
-        "-m",
-        "ps",
-        "-eo",
-        "pid=,ppid=,pidns=",
-    ]);
+    let rows = table_inside(&init, &["ps", "-eo", "pid=,ppid=,pidns="]);
     let inode = inode_of(init.pid, "pid").to_string();
     check!(
         rows[..3].iter().all(|row| row[2] == inode),

@@ -1,12 +1,10 @@
 //! Handles: names of namespaces that are found again without a descriptor.
 
-use std::os::fd::AsRawFd;
-
 use nix::errno::Errno;
 
 use crate::clone::Clone;
 use crate::harness::Test;
-use crate::ns_file::{NsFile, NS_GET_PARENT};
+use crate::ns_file::{give_own, two_levels, NsFile, NS_GET_PARENT};
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_ADMIN};
 use crate::proc_fs::Proc;
 use crate::process::{eventually, fork, new_ns, unshare_pid, wait_for_word, End};
@@ -189,15 +187,7 @@ fn a_namespace_that_a_file_keeps_is_not_stale() {
 }
 
 fn an_opened_parent_lives_again() {
-    let outer = new_ns(|talk| {
-        let inner = new_ns(|talk| {
-            talk.give(NsFile::of("self").fd());
-            talk.hear_or_end();
-        });
-        talk.give(inner.talk.take().as_raw_fd());
-        talk.hear_or_end();
-    });
-    let inner = NsFile::from_fd(outer.talk.take());
+    let (outer, inner) = two_levels();
     let name = handle(&NsFile::of(outer.pid));
     outer.end();
     check!(is_listed(inner.id()), true, "the inner one, which is open");
@@ -225,10 +215,7 @@ fn handles_from_inside() {
         check!(own.open().expect("the own one").id(), own.id);
         check!(refusal(&first), Some(Errno::ESTALE), "the first one");
         check!(refusal(&theirs), Some(Errno::ESTALE), "a sibling");
-        let child = new_ns(|talk| {
-            talk.give(NsFile::of("self").fd());
-            talk.hear_or_end();
-        });
+        let child = new_ns(give_own);
         let child = handle(&NsFile::from_fd(child.talk.take()));
         check!(refusal(&child), Some(Errno::ESTALE), "the own child");
         talk.say(0);

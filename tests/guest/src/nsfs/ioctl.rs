@@ -1,19 +1,15 @@
 //! Questions to the file of a pid namespace.
 
-use std::os::fd::AsRawFd;
-
 use nix::errno::Errno;
 
 use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::ns_file::{
-    inode_of, NsFile, NS_GET_MNTNS_ID, NS_GET_NSTYPE, NS_GET_OWNER_UID, NS_GET_PARENT,
-    NS_GET_PID_FROM_PIDNS, NS_GET_PID_IN_PIDNS, NS_GET_TGID_FROM_PIDNS, NS_GET_TGID_IN_PIDNS,
-    NS_GET_USERNS,
+    give_own, inode_of, two_levels, NsFile, NS_GET_MNTNS_ID, NS_GET_NSTYPE, NS_GET_OWNER_UID,
+    NS_GET_PARENT, NS_GET_PID_FROM_PIDNS, NS_GET_PID_IN_PIDNS, NS_GET_TGID_FROM_PIDNS,
+    NS_GET_TGID_IN_PIDNS, NS_GET_USERNS,
 };
-use crate::process::{
-    fork, new_ns, pid, sleepers, tid, unshare, unshare_pid, wait_for_word, Child,
-};
+use crate::process::{fork, new_ns, pid, sleepers, tid, unshare, unshare_pid, wait_for_word};
 
 pub const TESTS: &[Test] = tests![
     the_parent_of_a_child,
@@ -33,21 +29,6 @@ pub const TESTS: &[Test] = tests![
     the_64_bit_number,
 ];
 
-/// A namespace of the caller's and one below it: the outer init, and the two files.
-fn two_levels() -> (Child, NsFile, NsFile) {
-    let outer = new_ns(|talk| {
-        let inner = new_ns(|talk| {
-            talk.give(NsFile::of("self").fd());
-            talk.hear_or_end();
-        });
-        talk.give(inner.talk.take().as_raw_fd());
-        talk.hear_or_end();
-    });
-    let inner = NsFile::from_fd(outer.talk.take());
-    let file = NsFile::of(outer.pid);
-    (outer, file, inner)
-}
-
 /// The inode number of what an ioctl opens.
 fn inode(file: &NsFile, request: u64) -> nix::Result<u64> {
     file.related(request).map(|related| related.inode())
@@ -55,7 +36,8 @@ fn inode(file: &NsFile, request: u64) -> nix::Result<u64> {
 
 fn the_parent_of_a_child() {
     let own = NsFile::of("self").inode();
-    let (_init, outer, inner) = two_levels();
+    let (init, inner) = two_levels();
+    let outer = NsFile::of(init.pid);
     check!(inode(&outer, NS_GET_PARENT), Ok(own));
     check!(inode(&inner, NS_GET_PARENT), Ok(outer.inode()));
     let parent = inner.related(NS_GET_PARENT).expect("NS_GET_PARENT");
@@ -77,7 +59,8 @@ fn the_parent_of_the_first() {
 
 fn the_parent_that_is_out_of_view() {
     let top = NsFile::of("self");
-    let (_init, outer, inner) = two_levels();
+    let (init, inner) = two_levels();
+    let outer = NsFile::of(init.pid);
     let init = new_ns(|talk| {
         let own = NsFile::of("self");
         check!(
@@ -100,10 +83,7 @@ fn the_parent_that_is_out_of_view() {
             Err(Errno::EPERM),
             "a nephew's"
         );
-        let child = new_ns(|talk| {
-            talk.give(NsFile::of("self").fd());
-            talk.hear_or_end();
-        });
+        let child = new_ns(give_own);
         let child = NsFile::from_fd(child.talk.take());
         check!(inode(&child, NS_GET_PARENT), Ok(own.inode()), "the child's");
         talk.say(0);

@@ -1,18 +1,16 @@
 //! A namespace's file on a path, and what an open file keeps.
 
-use std::os::fd::AsRawFd;
-
 use nix::errno::Errno;
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
 
 use crate::clone::{Clone, NEWPID};
 use crate::fs_context::own_mounts;
 use crate::harness::Test;
-use crate::ns_file::{inode_of, text, NsFile, NS_GET_PARENT};
-use crate::privilege::limit_pid_namespaces;
+use crate::ns_file::{inode_of, text, two_levels, NsFile, NS_GET_PARENT};
+use crate::privilege::{limit_pid_namespaces, room_for_pid_namespaces};
 use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, eventually, fork, new_ns, pid, unshare, unshare_pid, wait_for_word, Child, End,
+    attempt_fork, eventually, fork, new_ns, pid, unshare, unshare_pid, wait_for_word, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -163,15 +161,8 @@ fn an_open_file_counts_as_a_namespace() {
 fn a_child_keeps_its_parents() {
     limit_pid_namespaces(&Proc::at("/proc"), 3);
     let outer = new_ns(|talk| {
-        let middle = new_ns(|talk| {
-            let inner = new_ns(|talk| {
-                talk.give(NsFile::of("self").fd());
-                talk.hear_or_end();
-            });
-            talk.give(inner.talk.take().as_raw_fd());
-            talk.hear_or_end();
-        });
-        talk.give(middle.talk.take().as_raw_fd());
+        let (_middle, inner) = two_levels();
+        talk.give(inner.fd());
         talk.hear_or_end();
     });
     let file = NsFile::from_fd(outer.talk.take());
@@ -182,18 +173,10 @@ fn a_child_keeps_its_parents() {
     }
     let parent = file.related(NS_GET_PARENT).expect("NS_GET_PARENT");
     drop(file);
-    let room = || {
-        let attempts = (0..4).map(|_| Clone::new(NEWPID).start(wait_for_word).ok());
-        let made: Vec<Child> = attempts.flatten().collect();
-        let count = made.len();
-        made.into_iter().for_each(Child::end);
-        count
-    };
-    eventually("room for one when the innermost has gone", || {
-        (room() == 1).then_some(())
-    });
+    let room_for = |count| (room_for_pid_namespaces(4) == count).then_some(());
+    eventually("room for one when the innermost has gone", || room_for(1));
     drop(parent);
-    eventually("room for three", || (room() == 3).then_some(()));
+    eventually("room for three", || room_for(3));
 }
 
 fn the_information_of_an_open_file() {

@@ -3,4 +3,5 @@
 pub mod autokill;
 pub mod information;
 pub mod namespaces;
+pub mod scarce;
 pub mod use_across;

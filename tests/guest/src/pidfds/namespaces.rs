@@ -24,14 +24,14 @@ pub const TESTS: &[Test] = tests![
     with_an_argument,
 ];
 
-const PIDFD_GET_PID_NAMESPACE: u64 = 0xff05;
-const PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE: u64 = 0xff06;
+pub const PIDFD_GET_PID_NAMESPACE: u64 = 0xff05;
+pub const PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE: u64 = 0xff06;
 const BOTH: [u64; 2] = [
     PIDFD_GET_PID_NAMESPACE,
     PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE,
 ];
 
-fn get(pidfd: &OwnedFd, request: u64, argument: u64) -> nix::Result<NsFile> {
+pub fn get(pidfd: &OwnedFd, request: u64, argument: u64) -> nix::Result<NsFile> {
     // SAFETY: the request takes no pointer, and gives a descriptor of our own.
     unsafe {
         let fd = Errno::result(libc::ioctl(pidfd.as_raw_fd(), request, argument))?;

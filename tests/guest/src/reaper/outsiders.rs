@@ -191,15 +191,8 @@ fn nested_members_with_parents_one_level_up() {
 }
 
 fn a_pidfd_outside_tells_a_members_end() {
-    let mail = Mail::new();
-    let init = new_ns(|_| {
-        fork(|_| {
-            mail.send();
-            sleep_for_ever();
-        });
-        sleep_for_ever();
-    });
-    let member = crate::process::pidfd_open(mail.receive()).expect("pidfd_open");
+    let (init, member) = init_and_member();
+    let member = crate::process::pidfd_open(member).expect("pidfd_open");
     init.kill(libc::SIGKILL);
     wait_pidfd(&member);
     check!(init.wait(), End::Killed(libc::SIGKILL));

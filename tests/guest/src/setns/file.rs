@@ -8,10 +8,12 @@ use nix::sys::stat::Mode;
 
 use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
-use crate::ns_file::{inode_of, setns, NsFile};
+use crate::ns_file::{inode_of, setns, two_levels, NsFile};
 use crate::process::{
     attempt_fork, fork, new_ns, pid, pidfd_open, unshare, unshare_pid, wait_for_word, End,
 };
+
+use super::maker;
 
 pub const TESTS: &[Test] = tests![
     into_a_child,
@@ -40,14 +42,7 @@ fn into_a_child() {
 }
 
 fn by_the_link_for_children() {
-    let maker = fork(|talk| {
-        unshare_pid();
-        let init = fork(wait_for_word);
-        talk.say(0);
-        talk.hear_or_end();
-        drop(init);
-    });
-    maker.hear();
+    let maker = maker();
     let file = NsFile::for_children_of(maker.pid);
     check!(file.enter(libc::CLONE_NEWPID), Ok(()));
     check!(Clone::new(0).attempt_inside(), Ok(2));
@@ -63,20 +58,6 @@ fn into_the_own() {
         talk.say(0);
     });
     init.hear();
-}
-
-/// An init whose story is to have a child namespace; gives the inner one's file.
-fn two_levels() -> (crate::process::Child, NsFile) {
-    let outer = new_ns(|talk| {
-        let inner = new_ns(|talk| {
-            talk.give(NsFile::of("self").fd());
-            talk.hear_or_end();
-        });
-        talk.give(inner.talk.take().as_raw_fd());
-        talk.hear_or_end();
-    });
-    let file = NsFile::from_fd(outer.talk.take());
-    (outer, file)
 }
 
 fn into_a_grandchild() {

@@ -12,6 +12,8 @@ use crate::process::{
     fork, new_ns, pid, pidfd_open, unshare, unshare_pid, wait_for_word, wait_for_zombie, End,
 };
 
+use super::maker;
+
 pub const TESTS: &[Test] = tests![
     the_pid_namespace_alone,
     with_the_other_namespaces,
@@ -72,14 +74,7 @@ fn with_the_other_namespaces() {
 }
 
 fn the_processes_own_not_its_childrens() {
-    let maker = fork(|talk| {
-        unshare_pid();
-        let init = fork(wait_for_word);
-        talk.say(0);
-        talk.hear_or_end();
-        drop(init);
-    });
-    maker.hear();
+    let maker = maker();
     check!(enter(&maker.pidfd(), libc::CLONE_NEWPID), Ok(()));
     check!(
         inode_of("self", "pid_for_children"),

@@ -11,9 +11,8 @@ use crate::privilege::{
 };
 use crate::proc_fs::Proc;
 use crate::process::{fork, new_ns, wait_for_word};
-use crate::talk::Talk;
 
-use super::{get, set};
+use super::{get, inside, set};
 
 pub const TESTS: &[Test] = tests![
     the_last_number_given,
@@ -29,15 +28,6 @@ pub const TESTS: &[Test] = tests![
 ];
 
 const NAME: &str = "kernel/ns_last_pid";
-
-#[track_caller]
-fn inside(story: impl FnOnce(&Talk)) {
-    let init = new_ns(|talk| {
-        story(talk);
-        talk.say(0);
-    });
-    init.hear();
-}
 
 #[track_caller]
 fn next() -> i32 {

@@ -8,9 +8,8 @@ use crate::harness::Test;
 use crate::ns_file::NsFile;
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_ADMIN};
 use crate::process::{fork, new_ns};
-use crate::talk::Talk;
 
-use super::{get, set};
+use super::{get, inside, set};
 
 pub const TESTS: &[Test] = tests![
     the_bounds,
@@ -42,15 +41,6 @@ fn create(flags: u32) -> nix::Result<(bool, i32)> {
         let seals = libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS);
         Ok((mode & 0o111 != 0, seals))
     }
-}
-
-#[track_caller]
-fn inside(story: impl FnOnce(&Talk)) {
-    let init = new_ns(|talk| {
-        story(talk);
-        talk.say(0);
-    });
-    init.hear();
 }
 
 fn the_bounds() {

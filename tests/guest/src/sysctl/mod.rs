@@ -6,6 +6,8 @@ pub mod memfd;
 pub mod pid_max;
 
 use crate::proc_fs::Proc;
+use crate::process::new_ns;
+use crate::talk::Talk;
 
 /// A setting as the caller's namespace has it.
 #[track_caller]
@@ -17,4 +19,14 @@ pub fn get(name: &str) -> i32 {
 
 pub fn set(name: &str, value: impl std::fmt::Display) -> nix::Result<()> {
     Proc::at("/proc").write(&format!("sys/{name}"), &value.to_string())
+}
+
+/// Lives through a story as an init.
+#[track_caller]
+pub fn inside(story: impl FnOnce(&Talk)) {
+    let init = new_ns(|talk| {
+        story(talk);
+        talk.say(0);
+    });
+    init.hear();
 }

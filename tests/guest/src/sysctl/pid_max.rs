@@ -10,9 +10,8 @@ use crate::ns_file::NsFile;
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_ADMIN};
 use crate::proc_fs::Proc;
 use crate::process::{eventually, fork, new_ns, wait_for_word};
-use crate::talk::Talk;
 
-use super::{get, set};
+use super::{get, inside, set};
 
 pub const TESTS: &[Test] = tests![
     a_new_namespace_has_the_greatest,
@@ -32,16 +31,6 @@ const NAME: &str = "kernel/pid_max";
 const GREATEST: i32 = 4 << 20;
 /// The lowest number that is given a second time, and the least that the setting can be.
 const RESERVED: i32 = 300;
-
-/// Lives through a story as an init.
-#[track_caller]
-fn inside(story: impl FnOnce(&Talk)) {
-    let init = new_ns(|talk| {
-        story(talk);
-        talk.say(0);
-    });
-    init.hear();
-}
 
 fn a_new_namespace_has_the_greatest() {
     inside(|_| {

@@ -5,6 +5,7 @@ pub mod cgroup;
 pub mod events;
 pub mod futex;
 pub mod ipc;
+pub mod iterator;
 pub mod perf;
 pub mod program;
 pub mod sockets;

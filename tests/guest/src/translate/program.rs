@@ -1,9 +1,6 @@
 //! Numbers that a BPF program sees.
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-
-use nix::errno::Errno;
-
+use crate::bpf::{instruction, Program};
 use crate::harness::Test;
 use crate::ns_file::NsFile;
 use crate::process::{fork, new_ns, pid, Child};
@@ -14,96 +11,49 @@ pub const TESTS: &[Test] = tests![
     the_current_process_at_the_top,
 ];
 
-/// A program that gives the current process's number, or an error as a negative number.
-struct Program(OwnedFd);
+const RAW_TRACEPOINT: u64 = 17;
 
-/// One instruction: code, registers, offset, value.
-fn instruction(code: u8, registers: u8, offset: i16, value: i32) -> u64 {
-    u64::from(code)
-        | u64::from(registers) << 8
-        | u64::from(offset as u16) << 16
-        | u64::from(value as u32) << 32
+/// A program that gives the current process's number in the namespace of a file, or an error as a
+/// negative number.
+fn in_namespace(file: &NsFile) -> Program {
+    const GET_NS_CURRENT_PID_TGID: i32 = 120;
+    let stat = file.stat();
+    let (major, minor) = (libc::major(stat.st_dev), libc::minor(stat.st_dev));
+    let device = major << 20 | minor;
+    let inode = stat.st_ino;
+    let instructions = [
+        instruction(0x18, 1, 0, device as i32), // r1 = device
+        instruction(0, 0, 0, 0),
+        instruction(0x18, 2, 0, inode as i32), // r2 = inode
+        instruction(0, 0, 0, (inode >> 32) as i32),
+        instruction(0xbf, 0xa3, 0, 0), // r3 = r10 - 8
+        instruction(0x07, 3, 0, -8),
+        instruction(0x7a, 10, -8, 0), // *r3 = 0
+        instruction(0xb7, 4, 0, 8),   // r4 = 8
+        instruction(0x85, 0, 0, GET_NS_CURRENT_PID_TGID),
+        instruction(0x55, 0, 1, 0),     // if r0 != 0 skip
+        instruction(0x61, 0xa0, -8, 0), // r0 = the process's number
+        instruction(0x95, 0, 0, 0),
+    ];
+    Program::load(RAW_TRACEPOINT, &instructions)
 }
 
-impl Program {
-    /// Asks for the number in the namespace of a file.
-    fn in_namespace(file: &NsFile) -> Program {
-        const GET_NS_CURRENT_PID_TGID: i32 = 120;
-        let stat = file.stat();
-        let (major, minor) = (libc::major(stat.st_dev), libc::minor(stat.st_dev));
-        let device = major << 20 | minor;
-        let inode = stat.st_ino;
-        Program::load(&[
-            instruction(0x18, 1, 0, device as i32), // r1 = device
-            instruction(0, 0, 0, 0),
-            instruction(0x18, 2, 0, inode as i32), // r2 = inode
-            instruction(0, 0, 0, (inode >> 32) as i32),
-            instruction(0xbf, 0xa3, 0, 0), // r3 = r10 - 8
-            instruction(0x07, 3, 0, -8),
-            instruction(0x7a, 10, -8, 0), // *r3 = 0
-            instruction(0xb7, 4, 0, 8),   // r4 = 8
-            instruction(0x85, 0, 0, GET_NS_CURRENT_PID_TGID),
-            instruction(0x55, 0, 1, 0),     // if r0 != 0 skip
-            instruction(0x61, 0xa0, -8, 0), // r0 = the process's number
-            instruction(0x95, 0, 0, 0),
-        ])
-    }
-
-    /// Asks for the number in the machine's first namespace.
-    fn at_the_top() -> Program {
-        const GET_CURRENT_PID_TGID: i32 = 14;
-        Program::load(&[
-            instruction(0x85, 0, 0, GET_CURRENT_PID_TGID),
-            instruction(0x77, 0, 0, 32), // r0 >>= 32
-            instruction(0x95, 0, 0, 0),
-        ])
-    }
-
-    #[track_caller]
-    fn load(instructions: &[u64]) -> Program {
-        const LOAD: i32 = 5;
-        const RAW_TRACEPOINT: u64 = 17;
-        let license = c"GPL";
-        let mut attr = [0u64; 18];
-        attr[0] = RAW_TRACEPOINT | (instructions.len() as u64) << 32;
-        attr[1] = instructions.as_ptr() as u64;
-        attr[2] = license.as_ptr() as u64;
-        // SAFETY: what the attributes point to is live; the descriptor is new.
-        unsafe {
-            let fd = libc::syscall(libc::SYS_bpf, LOAD, attr.as_ptr(), size_of_val(&attr));
-            match Errno::result(fd) {
-                Ok(fd) => Program(OwnedFd::from_raw_fd(fd as i32)),
-                Err(Errno::ENOSYS) => crate::report::skip("this kernel has no BPF"),
-                Err(e) => panic!("load of a program: {e}"),
-            }
-        }
-    }
-
-    /// Runs the program on the calling process.
-    #[track_caller]
-    fn run(&self) -> i32 {
-        const TEST_RUN: i32 = 10;
-        let mut attr = [0u64; 18];
-        attr[0] = self.0.as_raw_fd() as u64;
-        // SAFETY: the attributes name no memory.
-        let ran = unsafe {
-            libc::syscall(
-                libc::SYS_bpf,
-                TEST_RUN,
-                attr.as_mut_ptr(),
-                size_of_val(&attr),
-            )
-        };
-        check!(Errno::result(ran), Ok(0), "run of a program");
-        (attr[0] >> 32) as i32
-    }
+/// A program that gives the number in the machine's first namespace.
+fn at_the_top() -> Program {
+    const GET_CURRENT_PID_TGID: i32 = 14;
+    let instructions = [
+        instruction(0x85, 0, 0, GET_CURRENT_PID_TGID),
+        instruction(0x77, 0, 0, 32), // r0 >>= 32
+        instruction(0x95, 0, 0, 0),
+    ];
+    Program::load(RAW_TRACEPOINT, &instructions)
 }
 
 fn the_current_process_in_its_own_namespace() {
-    let program = Program::in_namespace(&NsFile::of("self"));
+    let program = in_namespace(&NsFile::of("self"));
     check!(program.run(), pid());
     let init = new_ns(|talk| {
-        let program = Program::in_namespace(&NsFile::of("self"));
+        let program = in_namespace(&NsFile::of("self"));
         check!(program.run(), 1);
         let member = fork(|talk| talk.say(program.run()));
         check!(member.hear(), 2);
@@ -114,9 +64,9 @@ fn the_current_process_in_its_own_namespace() {
 
 fn the_current_process_in_another_namespace() {
     let init: Child = new_ns(crate::process::wait_for_word);
-    let theirs = Program::in_namespace(&NsFile::of(init.pid));
+    let theirs = in_namespace(&NsFile::of(init.pid));
     check!(theirs.run(), -libc::EINVAL, "for a process outside");
-    let ours = Program::in_namespace(&NsFile::of("self"));
+    let ours = in_namespace(&NsFile::of("self"));
     check!(NsFile::of(init.pid).enter(0), Ok(()));
     check!(
         theirs.run(),
@@ -128,7 +78,7 @@ fn the_current_process_in_another_namespace() {
 }
 
 fn the_current_process_at_the_top() {
-    let program = Program::at_the_top();
+    let program = at_the_top();
     check!(program.run(), pid());
     let init = new_ns(|talk| {
         talk.say(program.run());
