@@ -35,6 +35,7 @@ mod procns;
 mod reaper;
 mod reboot;
 mod setns;
+mod sides;
 mod signals;
 mod status;
 mod storm;
@@ -89,6 +90,10 @@ const GROUPS: &[Group] = &[
             signals::info::TESTS,
             signals::kernel::TESTS,
         ],
+    },
+    Group {
+        name: "sides",
+        parts: &[sides::actions::TESTS, sides::cores::TESTS],
     },
     Group {
         name: "proc",
