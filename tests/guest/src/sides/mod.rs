@@ -2,7 +2,10 @@
 //! what it asked for and nothing else.
 
 pub mod actions;
+pub mod changes;
 pub mod cores;
+pub mod pending;
+pub mod puppet;
 
 use nix::errno::Errno;
 use nix::unistd::{setpgid, Pid};
