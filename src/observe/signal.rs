@@ -6,6 +6,7 @@ use super::events;
 use crate::{
     bindings::{callback_head, pid_namespace, task_struct},
     pid::active_ns,
+    signal::mode,
     signal::verdict::{judge_taken, Disposition, Sender, Verdict, SIGKILL, SIGSTOP},
 };
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -90,7 +91,10 @@ pub(crate) unsafe fn sent(
             count(&Counts::of(ns).dropped);
         }
         // Others act when `signal::init` or `signal::act` says so, or when they are taken.
-        if verdict == Verdict::Act && sender == Some(Sender::Ancestor) && sig == SIGKILL {
+        if verdict == Verdict::Act
+            && sender == Some(Sender::Ancestor)
+            && (sig == SIGKILL || !mode::two_sided())
+        {
             count(&Counts::of(ns).acted);
         }
     }

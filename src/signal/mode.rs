@@ -16,7 +16,7 @@ static TWO_SIDED: AtomicBool = AtomicBool::new(true);
 /// Whether a signal from outside acts on an init as on any process. Each signal is judged by the answer
 /// of one moment when it is sent, and of another when it is taken.
 #[inline]
-pub(super) fn two_sided() -> bool {
+pub(crate) fn two_sided() -> bool {
     TWO_SIDED.load(Ordering::Relaxed)
 }
 

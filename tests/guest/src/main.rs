@@ -39,6 +39,7 @@ mod procns;
 mod reaper;
 mod reboot;
 mod setns;
+mod sides;
 mod signals;
 mod status;
 mod storm;
@@ -97,6 +98,15 @@ const GROUPS: &[Group] = &[
     Group {
         name: "matrix",
         parts: &[matrix::TESTS],
+    },
+    Group {
+        name: "sides",
+        parts: &[
+            sides::actions::TESTS,
+            sides::cores::TESTS,
+            sides::pending::TESTS,
+            sides::changes::TESTS,
+        ],
     },
     Group {
         name: "proc",
@@ -215,6 +225,9 @@ fn main() {
     let mut arguments = std::env::args().skip(1).peekable();
     if arguments.next_if_eq("--reborn").is_some() {
         exec::program::be_reborn(arguments);
+    }
+    if arguments.next_if_eq(sides::puppet::PUPPET).is_some() {
+        sides::puppet::be_puppet(arguments);
     }
     while let Some(argument) = arguments.next() {
         match argument.as_str() {

@@ -25,7 +25,12 @@ pub const FORK_INSIDE: i32 = 5;
 
 /// Starts this program anew, in the calling process, with its end of a line.
 pub fn start_anew(program: RawFd, talk: &Talk) -> ! {
-    let words = ["pidns-test", "--reborn", &talk.fd().to_string()]
+    start_anew_as(program, "--reborn", talk)
+}
+
+/// The same, with another life than [`be_reborn`].
+pub fn start_anew_as(program: RawFd, life: &str, talk: &Talk) -> ! {
+    let words = ["pidns-test", life, &talk.fd().to_string()]
         .map(|w| CString::new(w).expect("no zero byte"));
     let words = [
         words[0].as_ptr(),
