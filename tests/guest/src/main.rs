@@ -10,6 +10,7 @@ mod harness;
 mod bench;
 mod catch;
 mod clone;
+mod fire;
 mod fs_context;
 mod mail;
 mod mode;
@@ -35,6 +36,7 @@ mod procns;
 mod reaper;
 mod reboot;
 mod setns;
+mod siege;
 mod signals;
 mod status;
 mod storm;
@@ -178,6 +180,10 @@ const GROUPS: &[Group] = &[
     Group {
         name: "storm",
         parts: &[storm::TESTS],
+    },
+    Group {
+        name: "siege",
+        parts: &[siege::TESTS],
     },
     Group {
         name: "load",
