@@ -25,12 +25,14 @@ pub const TESTS: &[Test] = tests![120;
     an_init_of_four_threads_that_the_inside_attacks_lives,
     an_init_that_the_outside_ends_ends,
     an_init_of_four_threads_that_the_outside_ends_ends,
+    an_init_that_the_outside_makes_dump_ends,
     no_code_from_inside_ends_an_init_of_two_threads,
     a_stop_from_outside_stands,
     the_mode_changes_all_the_while,
     an_init_that_executes_itself_again_and_again,
     tracers_outside_come_and_go,
     tracers_inside_come_and_go,
+    tracers_come_and_go_while_the_inside_sends_stops,
     inits_within_inits,
     inits_come_and_go,
 ];
@@ -100,6 +102,7 @@ const TERMINATE: [i32; 8] = [
     libc::SIGUSR1,
     64,
 ];
+const DUMP: [i32; 3] = [libc::SIGQUIT, libc::SIGABRT, libc::SIGSEGV];
 
 fn an_init_that_the_outside_ends_ends() {
     check_can_be_ended(1, &TERMINATE);
@@ -107,6 +110,11 @@ fn an_init_that_the_outside_ends_ends() {
 
 fn an_init_of_four_threads_that_the_outside_ends_ends() {
     check_can_be_ended(4, &TERMINATE);
+}
+
+fn an_init_that_the_outside_makes_dump_ends() {
+    check_can_be_ended(1, &DUMP);
+    check_can_be_ended(4, &DUMP);
 }
 
 /// Mainline ends a process at once if any thread can take what the one that it was sent to blocks.
@@ -310,6 +318,11 @@ fn tracers_outside_come_and_go() {
 
 fn tracers_inside_come_and_go() {
     check_traced(traced_from_inside, &FIRE[1..]);
+}
+
+fn tracers_come_and_go_while_the_inside_sends_stops() {
+    check_traced(traced_from_outside, &FIRE);
+    check_traced(traced_from_inside, &FIRE);
 }
 
 fn inits_within_inits() {
