@@ -12,6 +12,7 @@ mod bpf;
 mod btf;
 mod catch;
 mod clone;
+mod fire;
 mod fs_context;
 mod mail;
 mod mode;
@@ -40,6 +41,7 @@ mod reaper;
 mod reboot;
 mod setns;
 mod sides;
+mod siege;
 mod signals;
 mod status;
 mod storm;
@@ -208,6 +210,10 @@ const GROUPS: &[Group] = &[
     Group {
         name: "storm",
         parts: &[storm::TESTS],
+    },
+    Group {
+        name: "siege",
+        parts: &[siege::TESTS],
     },
     Group {
         name: "load",

@@ -80,14 +80,22 @@ impl Talk {
     /// Waits for a message or the end. A receiver that waits by itself looks for a message first and
     /// for the end then, and may miss a message that came in between.
     fn wait(&self) {
+        check!(self.poll(-1), Ok(1), "poll");
+    }
+
+    /// Whether there is a message now, or the end.
+    pub fn is_heard(&self) -> bool {
+        self.poll(0) == Ok(1)
+    }
+
+    fn poll(&self, milliseconds: i32) -> nix::Result<i32> {
         let mut poll = libc::pollfd {
             fd: self.fd(),
             events: libc::POLLIN,
             revents: 0,
         };
         // SAFETY: one descriptor, which is live.
-        let waited = retry(|| Errno::result(unsafe { libc::poll(&mut poll, 1, -1) }));
-        check!(waited, Ok(1), "poll");
+        retry(|| Errno::result(unsafe { libc::poll(&mut poll, 1, milliseconds) }))
     }
 
     /// Waits for a message, or for the last holder of the other end to be gone (`None`).

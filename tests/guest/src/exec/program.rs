@@ -1,11 +1,14 @@
 //! What this program does when a test has started it anew.
 
 use std::ffi::CString;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 
 use crate::clone::Clone;
+use crate::fire::{fidget, Dice};
+use crate::harness::this_program;
 use crate::process::{attempt_fork, fork, pid, ppid, quit, tid, wait_for, Child, End};
 use crate::talk::Talk;
 use crate::way::WAYS;
@@ -22,6 +25,12 @@ pub const QUIT: i32 = 3;
 pub const ATTACK: i32 = 4;
 
 pub const FORK_INSIDE: i32 = 5;
+
+pub const ANEW: i32 = 6;
+
+pub const ANEW_BY_A_THREAD: i32 = 7;
+
+pub const CALM: i32 = 8;
 
 /// Starts this program anew, in the calling process, with its end of a line.
 pub fn start_anew(program: RawFd, talk: &Talk) -> ! {
@@ -70,10 +79,27 @@ pub fn be_reborn(mut arguments: impl Iterator<Item = String>) -> ! {
             FORK_INSIDE => talk.say(Clone::new(0).attempt_inside().expect("fork")),
             ORPHAN => talk.say(parent_of_an_orphan()),
             ATTACK => talk.say(attack_init()),
+            ANEW => restlessly_anew(&talk),
+            ANEW_BY_A_THREAD => std::thread::scope(|scope| {
+                scope.spawn(|| restlessly_anew(&talk));
+            }),
+            CALM => {
+                crate::fire::say_nothing_about_signals();
+                talk.say(0);
+            }
             _ => quit(QUIT),
         }
     }
     quit(0)
+}
+
+/// Says new things about signals, and starts anew with what is kept of them.
+fn restlessly_anew(talk: &Talk) -> ! {
+    let mut dice = Dice::new(talk.fd() as usize);
+    (0..10).for_each(|_| fidget(&mut dice));
+    let program = this_program();
+    fcntl(&program, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("F_SETFD");
+    start_anew(program.as_raw_fd(), talk)
 }
 
 /// Makes an orphan, returns its new parent's number and reaps it.
