@@ -77,6 +77,10 @@ impl Sent {
             observe::signal::sent(ns, self.t, self.sig, self.sender, disposition, verdict);
             match (self.sender, verdict) {
                 _ if !two_sided => self.pass_on(),
+                // A tracer may have come since the verdict, without the lock: then it is queued after all.
+                (Some(Sender::Inside) | None, _) if self.sig == SIGSTOP => {
+                    self.send_stop_from_inside()
+                }
                 // Nothing stays of it.
                 (_, Verdict::Ignore | Verdict::Drop) => self.pass_on(),
                 (Some(Sender::Ancestor), _) => self.send_from_outside(verdict),
@@ -176,7 +180,13 @@ impl Sent {
             let disposition = disposition(self.t, self.sig);
             let ends = disposition == Disposition::Default
                 && verdict::default_action(self.sig) != Action::Nothing;
-            if two_sided && ends && !verdict::force(self.sender) {
+            let by_task = match self.sender {
+                Some(Sender::Inside) => true,
+                // The fault itself has a code above 0, which no task can claim.
+                None => (*self.info).__bindgen_anon_1.si_code <= 0,
+                Some(Sender::Kernel | Sender::Ancestor) => false,
+            };
+            if two_sided && ends && by_task {
                 let drop = Verdict::Drop;
                 observe::signal::sent(ns, self.t, self.sig, self.sender, disposition, drop);
                 return 0;
@@ -221,9 +231,6 @@ impl Sent {
     unsafe fn send_from_inside(&self) -> c_int {
         // SAFETY: The promise of `send`.
         unsafe {
-            if self.sig == SIGSTOP {
-                return self.send_stop_from_inside();
-            }
             let signal = (*self.t).signal;
             let alone = ptr::eq((*signal).thread_head.next, (*signal).thread_head.prev);
             let for_all = self.type_ != bindings::pid_type_PIDTYPE_PID;
@@ -234,7 +241,7 @@ impl Sent {
         }
     }
 
-    /// It is queued because a tracer sees it first. Whoever takes it would not be asked whether it may stop an init.
+    /// It is queued if a tracer sees it first. Whoever takes it would not be asked whether it may stop an init.
     ///
     /// # Safety
     ///
