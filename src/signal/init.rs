@@ -165,7 +165,8 @@ impl Sent {
     }
 
     /// It reaches an init on its way out, which the kernel protects no longer: a fault or a signal ends it, and it may
-    /// yet have to dump core. Nothing from inside is to come first, or cut that short.
+    /// yet have to dump core. Nothing from inside is to come first, or cut that short. The fault itself comes here too:
+    /// nobody has sent it, and its code is above 0, as no task can write it in another's name.
     ///
     /// # Safety
     ///
@@ -176,7 +177,8 @@ impl Sent {
             let disposition = disposition(self.t, self.sig);
             let ends = disposition == Disposition::Default
                 && verdict::default_action(self.sig) != Action::Nothing;
-            if two_sided && ends && !verdict::force(self.sender) {
+            let fault = self.sender.is_none() && (*self.info).__bindgen_anon_1.si_code > 0;
+            if two_sided && ends && !verdict::force(self.sender) && !fault {
                 let drop = Verdict::Drop;
                 observe::signal::sent(ns, self.t, self.sig, self.sender, disposition, drop);
                 return 0;
