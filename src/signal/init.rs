@@ -169,7 +169,8 @@ impl Sent {
     }
 
     /// It reaches an init on its way out, which the kernel protects no longer: a fault or a signal ends it, and it may
-    /// yet have to dump core. Nothing from inside is to come first, or cut that short.
+    /// yet have to dump core. Nothing from inside is to come first, or cut that short. The fault itself comes here too:
+    /// nobody has sent it, and its code is above 0, as no task can write it in another's name.
     ///
     /// # Safety
     ///

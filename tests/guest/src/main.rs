@@ -186,7 +186,6 @@ const GROUPS: &[Group] = &[
             observe::life::TESTS,
             observe::counts::TESTS,
             observe::namespaces::TESTS,
-            observe::unload::TESTS,
         ],
     },
     Group {
@@ -217,7 +216,17 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "load",
-        parts: &[holders::TESTS, leavings::TESTS, load::TESTS, load::STORMS],
+        parts: &[
+            holders::TESTS,
+            leavings::TESTS,
+            load::TESTS,
+            observe::unload::TESTS,
+            load::STORMS,
+        ],
+    },
+    Group {
+        name: "takeover",
+        parts: &[observe::unload::TESTS],
     },
 ];
 
