@@ -5,6 +5,7 @@
 
 #[cfg(CONFIG_BPF_SYSCALL)]
 pub(crate) mod bpf;
+mod file;
 #[cfg(CONFIG_FUSE_FS = "y")]
 pub(crate) mod fuse;
 #[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_X86_64))]
@@ -24,6 +25,7 @@ pub(crate) mod status;
 mod sysctl;
 #[cfg(CONFIG_SYSVIPC)]
 pub(crate) mod sysvipc;
+mod task;
 pub(crate) mod unshare;
 
 use crate::{hook, namespace::first};
