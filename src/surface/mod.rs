@@ -10,6 +10,8 @@ mod file;
 pub(crate) mod fuse;
 #[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_X86_64))]
 pub(crate) mod memfd;
+#[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_X86_64))]
+mod noexec;
 pub(crate) mod nsfs;
 #[cfg(CONFIG_PERF_EVENTS)]
 pub(crate) mod perf;

@@ -1,6 +1,8 @@
 //! `vm.memfd_noexec`: may memory files be executed? It holds for all namespaces below, too.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 
 use nix::errno::Errno;
 
@@ -8,7 +10,7 @@ use crate::compat::call32;
 use crate::harness::Test;
 use crate::ns_file::NsFile;
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_ADMIN};
-use crate::process::{fork, new_ns};
+use crate::process::{eventually, fork, new_ns};
 
 use super::{get, inside, set};
 
@@ -23,6 +25,7 @@ pub const TESTS: &[Test] = tests![
     what_the_second_scope_does,
     what_the_third_scope_does,
     by_the_system_call_of_32_bit_programs,
+    a_refusal_is_logged,
     a_member_that_entered_obeys,
     who_may_write,
 ];
@@ -212,6 +215,38 @@ fn by_the_system_call_of_32_bit_programs() {
         }
         check!(create32(MFD_EXEC), Err(Errno::EACCES));
     });
+}
+
+fn a_refusal_is_logged() {
+    let mut options = std::fs::File::options();
+    let log = options.read(true).custom_flags(libc::O_NONBLOCK);
+    let mut log = log.open("/dev/kmsg").expect("open of /dev/kmsg");
+    log.seek(SeekFrom::End(0)).expect("the end of the log");
+    let init = new_ns(|talk| {
+        check!(set(NAME, 2), Ok(()));
+        nix::sys::prctl::set_name(c"insists").expect("PR_SET_NAME");
+        while talk.hear_or_end().is_some() {
+            check!(create(MFD_EXEC), Err(Errno::EACCES));
+            talk.say(0);
+        }
+    });
+    let words = format!(
+        "insists[{}]: memfd_create() requires MFD_NOEXEC_SEAL with vm.memfd_noexec=2\n",
+        init.pid
+    );
+    // The kernel logs no more than ten in five seconds, whoever else was refused.
+    let record = eventually("a refusal in the log", || {
+        init.say(0);
+        init.hear();
+        let mut record = [0; 8192];
+        std::iter::from_fn(|| {
+            let length = log.read(&mut record).ok()?;
+            Some(String::from_utf8_lossy(&record[..length]).into_owned())
+        })
+        .find(|record| record.ends_with(&words))
+    });
+    let (head, text) = record.split_once(';').expect("a record's head");
+    check!((head.split(',').next(), text), (Some("3"), words.as_str()));
 }
 
 fn a_member_that_entered_obeys() {
