@@ -12,6 +12,7 @@ mod bpf;
 mod btf;
 mod catch;
 mod clone;
+mod compat;
 mod fire;
 mod fs_context;
 mod mail;
