@@ -98,6 +98,8 @@ const GROUPS: &[Group] = &[
             sides::cores::TESTS,
             sides::pending::TESTS,
             sides::changes::TESTS,
+            sides::waiting::TESTS,
+            sides::forgery::TESTS,
         ],
     },
     Group {

@@ -4,8 +4,10 @@
 pub mod actions;
 pub mod changes;
 pub mod cores;
+pub mod forgery;
 pub mod pending;
 pub mod puppet;
+pub mod waiting;
 
 use nix::errno::Errno;
 use nix::unistd::{setpgid, Pid};

@@ -261,7 +261,8 @@ pub fn set_of(signal: i32) -> libc::sigset_t {
     }
 }
 
-fn change_mask(how: i32, signal: i32) -> i32 {
+/// Changes which signals the calling thread blocks.
+pub fn change_mask(how: i32, signal: i32) -> i32 {
     // SAFETY: the set is live; the old one is not wanted.
     unsafe { libc::pthread_sigmask(how, &set_of(signal), std::ptr::null_mut()) }
 }
