@@ -100,6 +100,7 @@ const GROUPS: &[Group] = &[
             sides::changes::TESTS,
             sides::waiting::TESTS,
             sides::forgery::TESTS,
+            sides::nested::TESTS,
         ],
     },
     Group {

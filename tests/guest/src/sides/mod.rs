@@ -5,6 +5,7 @@ pub mod actions;
 pub mod changes;
 pub mod cores;
 pub mod forgery;
+pub mod nested;
 pub mod pending;
 pub mod puppet;
 pub mod waiting;
