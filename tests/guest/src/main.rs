@@ -101,6 +101,7 @@ const GROUPS: &[Group] = &[
             sides::waiting::TESTS,
             sides::forgery::TESTS,
             sides::nested::TESTS,
+            sides::threads::TESTS,
         ],
     },
     Group {

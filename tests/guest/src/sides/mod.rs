@@ -8,6 +8,7 @@ pub mod forgery;
 pub mod nested;
 pub mod pending;
 pub mod puppet;
+pub mod threads;
 pub mod waiting;
 
 use nix::errno::Errno;

@@ -27,6 +27,9 @@ const SET_TIMER: i32 = 12;
 const EXECUTE: i32 = 13;
 const ECHO: i32 = 14;
 
+/// The order to execute this program again.
+pub const EXECUTION: [i32; 2] = [EXECUTE, 0];
+
 /// The argument that makes this program a puppet.
 pub const PUPPET: &str = "--puppet";
 
