@@ -109,6 +109,10 @@ const GROUPS: &[Group] = &[
             sides::cores::TESTS,
             sides::pending::TESTS,
             sides::changes::TESTS,
+            sides::waiting::TESTS,
+            sides::forgery::TESTS,
+            sides::nested::TESTS,
+            sides::threads::TESTS,
         ],
     },
     Group {

@@ -4,8 +4,12 @@
 pub mod actions;
 pub mod changes;
 pub mod cores;
+pub mod forgery;
+pub mod nested;
 pub mod pending;
 pub mod puppet;
+pub mod threads;
+pub mod waiting;
 
 use nix::errno::Errno;
 use nix::unistd::{setpgid, Pid};
