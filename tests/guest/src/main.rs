@@ -41,6 +41,7 @@ mod signals;
 mod status;
 mod storm;
 mod sysctl;
+mod takeover;
 mod tools;
 mod translate;
 mod view;
@@ -188,6 +189,15 @@ const GROUPS: &[Group] = &[
     Group {
         name: "load",
         parts: &[holders::TESTS, leavings::TESTS, load::TESTS, load::STORMS],
+    },
+    Group {
+        name: "takeover",
+        parts: &[
+            takeover::sides::TESTS,
+            takeover::pending::TESTS,
+            takeover::unload::TESTS,
+            takeover::storm::TESTS,
+        ],
     },
 ];
 
