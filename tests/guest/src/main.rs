@@ -47,6 +47,7 @@ mod signals;
 mod status;
 mod storm;
 mod sysctl;
+mod takeover;
 mod tools;
 mod translate;
 mod view;
@@ -232,6 +233,15 @@ const GROUPS: &[Group] = &[
     Group {
         name: "takeover",
         parts: &[observe::unload::TESTS],
+    },
+    Group {
+        name: "takeover",
+        parts: &[
+            takeover::sides::TESTS,
+            takeover::pending::TESTS,
+            takeover::unload::TESTS,
+            takeover::storm::TESTS,
+        ],
     },
 ];
 
