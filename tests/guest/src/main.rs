@@ -232,15 +232,12 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "takeover",
-        parts: &[observe::unload::TESTS],
-    },
-    Group {
-        name: "takeover",
         parts: &[
             takeover::sides::TESTS,
             takeover::pending::TESTS,
             takeover::unload::TESTS,
             takeover::storm::TESTS,
+            observe::unload::TESTS,
         ],
     },
 ];

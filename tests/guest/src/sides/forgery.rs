@@ -27,7 +27,6 @@ pub const TESTS: &[Test] = tests![
     as_the_signal_of_a_childs_end,
     as_the_signal_of_an_open_file,
     as_a_fault_of_an_open_file,
-    by_itself_in_the_kernels_name,
 ];
 
 const SEGV_MAPERR: i32 = 1;
@@ -309,14 +308,4 @@ fn as_the_signal_of_an_open_file() {
 fn as_a_fault_of_an_open_file() {
     use libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
     check_signals_of_an_open_file(&[SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP]);
-}
-
-fn by_itself_in_the_kernels_name() {
-    mode::two_sided();
-    let init = new_ns(|talk| {
-        reset();
-        send_all(&[libc::SI_KERNEL], Ok(()));
-        echo(talk);
-    });
-    check_ends(init);
 }

@@ -104,11 +104,11 @@ const TO_ALL: [Way; 4] = [Way::Kill, Way::Sigqueue, Way::Pidfd, Way::PidfdInfo];
 
 fn one_thread_may_take_it_from_outside() {
     mode::two_sided();
-    for taker in 0..COUNT {
+    for (taker, way) in TO_ALL.into_iter().enumerate() {
         for signal in ENDING {
             let team = Team::init();
             team.block_but(signal, taker);
-            team.threads[0].outside(TO_ALL[taker], signal);
+            team.threads[0].outside(way, signal);
             team.ends(signal, &format!("{signal} that thread {taker} takes"));
         }
     }
@@ -137,7 +137,7 @@ fn one_thread_may_take_it_and_stops_all() {
 fn one_thread_may_take_it_from_inside() {
     mode::two_sided();
     let team = Team::init();
-    for taker in 0..COUNT {
+    for (taker, way) in TO_ALL.into_iter().enumerate() {
         for signal in [TERM, libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, 40] {
             team.block_but(signal, taker);
             for way in WAYS {
@@ -158,7 +158,7 @@ fn one_thread_may_take_it_from_inside() {
 
 fn one_thread_lets_it_in() {
     mode::two_sided();
-    for taker in 0..COUNT {
+    for (taker, way) in TO_ALL.into_iter().enumerate() {
         for signal in ENDING {
             let mut team = Team::init();
             team.block_but(signal, COUNT);
@@ -167,7 +167,7 @@ fn one_thread_lets_it_in() {
             team.survives("one from inside");
             team.threads[taker].block(signal);
             team.threads[0].inside(Way::Kill, signal);
-            team.threads[0].outside(TO_ALL[taker], signal);
+            team.threads[0].outside(way, signal);
             team.survives("one that all block");
             let words = format!("{signal} that thread {taker} lets in");
             team.threads.remove(taker).unblock_and_end(signal, &words);
