@@ -10,7 +10,7 @@ use crate::{
     bindings::{
         self, kernel_siginfo, pid_namespace, pid_type, signal_struct, sigpending, task_struct,
     },
-    hook::{kernel_fn, original},
+    hook::kernel_fn,
     observe,
 };
 use core::ptr;
@@ -112,7 +112,7 @@ impl Sent {
     unsafe fn pass_on(&self) -> c_int {
         let force = verdict::force(self.sender);
         // SAFETY: The promise of `send`.
-        unsafe { original::__send_signal_locked(self.sig, self.info, self.t, self.type_, force) }
+        unsafe { kernel_fn::__send_signal_locked(self.sig, self.info, self.t, self.type_, force) }
     }
 
     /// Names the task behind a signal that the kernel sends: an exiting one that hangs its session up, or one
@@ -351,7 +351,7 @@ pub(super) unsafe fn disposition(t: *const task_struct, sig: c_int) -> Dispositi
 
 /// Keeps the kernel from ending a process when it queues a signal: while it is up, no thread seems to be
 /// free to take that (`sigtimedwait` does the same). The `siglock` must be held meanwhile.
-pub(super) struct Shield {
+struct Shield {
     signal: *mut signal_struct,
     sig: c_int,
 }
@@ -360,7 +360,7 @@ impl Shield {
     /// # Safety
     ///
     /// The `siglock` of the process must be held until the shield is dropped.
-    pub(super) unsafe fn raise(signal: *mut signal_struct, sig: c_int) -> Self {
+    unsafe fn raise(signal: *mut signal_struct, sig: c_int) -> Self {
         // SAFETY: The caller's promise.
         unsafe {
             act::for_each_thread(signal, |t| {

@@ -7,7 +7,6 @@ use nix::errno::Errno;
 
 use super::puppet::change_mask;
 use super::{reset, ALL_KINDS};
-use crate::clone::Clone;
 use crate::exec::program::{start_anew, ATTACK};
 use crate::harness::Test;
 use crate::mode;
@@ -16,7 +15,7 @@ use crate::process::{echo, fork, new_ns, unshare, Child, End};
 use crate::talk::Talk;
 use crate::way::{Forgery, WAYS};
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     by_a_member,
     by_a_member_to_one_that_blocks,
     by_itself,
@@ -24,7 +23,6 @@ pub const TESTS: &[Test] = tests![
     through_a_pidfd_to_its_group,
     by_a_setuid_program,
     in_another_user_namespace,
-    as_the_signal_of_a_childs_end,
     as_the_signal_of_an_open_file,
     as_a_fault_of_an_open_file,
 ];
@@ -243,21 +241,6 @@ fn in_another_user_namespace() {
                 check!(way.send(1, libc::SIGTERM), Ok(()), "by {way:?}");
             }
         });
-        echo(talk);
-    });
-    check_ends(init);
-}
-
-/// A child may say at its birth with which signal its parent learns of its end.
-fn as_the_signal_of_a_childs_end() {
-    mode::two_sided();
-    let init = new_ns(|talk| {
-        reset();
-        for signal in ALL_KINDS {
-            let flags = Clone::new(0).with(|args| args.exit_signal = signal as u64);
-            let child = flags.start(|_| ()).expect("clone3");
-            check!(child.wait(), End::Exit(0));
-        }
         echo(talk);
     });
     check_ends(init);

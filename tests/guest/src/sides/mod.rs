@@ -22,8 +22,10 @@ use crate::way::WAYS;
 /// What a process lives through; as a plain function, so that several may.
 type Story = fn(&Talk);
 
+type Maker = fn(Story) -> Child;
+
 /// Who lives through a story: a process like any other, and the init that must do the same.
-const MAKERS: [(&str, fn(Story) -> Child); 2] = [
+const MAKERS: [(&str, Maker); 2] = [
     ("an ordinary process", |story| fork(story)),
     ("init", |story| new_ns(story)),
 ];

@@ -7,7 +7,7 @@ use crate::mode;
 use crate::process::{errno_of, kill};
 use crate::way::{Way, WAYS};
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     from_outside_it_acts,
     from_outside_it_stops,
     from_inside_it_does_nothing,
