@@ -72,29 +72,6 @@ DECLARE_EVENT_CLASS(pidns_life,
 		__field(unsigned int, ns)
 		__field(unsigned int, level)
 		__field(unsigned int, parent)
-	),
-	TP_fast_assign(
-		__entry->ns = ns->ns.inum;
-		__entry->level = ns->level;
-		__entry->parent = ns->parent->ns.inum;
-	),
-	TP_printk("ns=%u level=%u parent=%u", __entry->ns, __entry->level, __entry->parent)
-);
-
-/* It joins the tree, without tasks. */
-DEFINE_EVENT(pidns_life, ns_create, TP_PROTO(struct pid_namespace *ns), TP_ARGS(ns));
-
-/* Nothing holds it any more. */
-DEFINE_EVENT(pidns_life, ns_destroy, TP_PROTO(struct pid_namespace *ns), TP_ARGS(ns));
-
-/* Its init has ended, and begins to kill the rest. */
-TRACE_EVENT(zap,
-	TP_PROTO(struct pid_namespace *ns),
-	TP_ARGS(ns),
-	TP_STRUCT__entry(
-		__field(unsigned int, ns)
-		__field(unsigned int, level)
-		__field(unsigned int, parent)
 		__field(unsigned int, numbers)
 	),
 	TP_fast_assign(
@@ -106,6 +83,15 @@ TRACE_EVENT(zap,
 	TP_printk("ns=%u level=%u parent=%u numbers=%u",
 		  __entry->ns, __entry->level, __entry->parent, __entry->numbers)
 );
+
+/* It joins the tree, without tasks. */
+DEFINE_EVENT(pidns_life, ns_create, TP_PROTO(struct pid_namespace *ns), TP_ARGS(ns));
+
+/* Nothing holds it any more. */
+DEFINE_EVENT(pidns_life, ns_destroy, TP_PROTO(struct pid_namespace *ns), TP_ARGS(ns));
+
+/* Its init has ended, and begins to kill the rest: those that have the numbers. */
+DEFINE_EVENT(pidns_life, zap, TP_PROTO(struct pid_namespace *ns), TP_ARGS(ns));
 
 #endif
 

@@ -16,10 +16,16 @@ pub(crate) static PID_NS_TREE: Data<ns_tree_root> = Data::new(c"pid_ns_tree");
 /// `kernel/signal.c: sigqueue_cachep`, a pointer.
 pub(crate) static SIGQUEUE_CACHE: Data<*mut kmem_cache> = Data::new(c"sigqueue_cachep");
 
+/// `kernel/signal.c`: the tracepoint `signal:signal_generate`.
+#[cfg(CONFIG_TRACEPOINTS)]
+pub(crate) static SIGNAL_GENERATE: Data<crate::bindings::tracepoint> = Data::new(c"__tracepoint_signal_generate");
+
 /// Looks up all data, also those of this mode alone.
 pub(super) fn find_data() -> Result {
     PID_NS_TREE.find()?;
     SIGQUEUE_CACHE.find()?;
+    #[cfg(CONFIG_TRACEPOINTS)]
+    SIGNAL_GENERATE.find()?;
     own::find_data()
 }
 
@@ -48,5 +54,5 @@ hooks! {
     // The two sides of an init.
     send_signal_locked => signal::send::send_signal_locked, replaced;
     dequeue_signal => signal::take::dequeue_signal, wrapped;
-    ptrace_stop => signal::trace::ptrace_stop, wrapped when signal::trace::is_handed_over;
+    ptrace_stop => signal::ptrace::ptrace_stop, wrapped when signal::ptrace::is_handed_over;
 }

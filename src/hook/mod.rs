@@ -23,6 +23,8 @@ mod redirect;
 mod symbol;
 mod table;
 
+#[cfg(CONFIG_TRACEPOINTS)]
+pub(crate) use both::SIGNAL_GENERATE;
 pub(crate) use both::{PID_NS_TREE, SIGQUEUE_CACHE};
 pub(crate) use loaded::{set_module, Loaded};
 #[cfg(not(CONFIG_PID_NS))]

@@ -75,29 +75,10 @@ pub(crate) unsafe fn sent(
     disposition: Disposition,
     verdict: Verdict,
 ) {
-    // SAFETY: The caller's promise; the pid of `t` holds `ns`.
-    unsafe {
-        let relation = relation(sender);
-        events::signal_verdict(
-            ns,
-            t,
-            sig,
-            false,
-            relation,
-            disposition as u8,
-            verdict as u8,
-        );
-        if verdict == Verdict::Drop {
-            count(&Counts::of(ns).dropped);
-        }
-        // Others act when `signal::init` or `signal::act` says so, or when they are taken.
-        if verdict == Verdict::Act
-            && sender == Some(Sender::Ancestor)
-            && (sig == SIGKILL || !mode::two_sided())
-        {
-            count(&Counts::of(ns).acted);
-        }
-    }
+    // Others act when `signal::init` or `signal::act` says so, or when they are taken.
+    let at_once = sig == SIGKILL || !mode::two_sided();
+    // SAFETY: The caller's promise.
+    unsafe { judged(ns, t, sig, false, sender, disposition, verdict, at_once) };
 }
 
 /// The current task `me`, a thread of the init of its namespace, takes `sig`. Any context.
@@ -112,27 +93,40 @@ pub(crate) unsafe fn taken(
     disposition: Disposition,
 ) {
     let verdict = judge_taken(sig, sender, disposition);
+    // Of others, `signal::act` says so.
+    let at_once = matches!(sig, SIGKILL | SIGSTOP);
     // SAFETY: The caller's promise; the pid of `me` holds its namespace.
     unsafe {
         let ns = active_ns(me);
-        let relation = relation(sender);
-        events::signal_verdict(
-            ns,
-            me,
-            sig,
-            true,
-            relation,
-            disposition as u8,
-            verdict as u8,
-        );
+        judged(ns, me, sig, true, sender, disposition, verdict, at_once);
+    }
+}
+
+/// A verdict; if a signal from an ancestor is to act, it does so `at_once`, or somebody says so later.
+///
+/// # Safety
+///
+/// As for [`sent`].
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "the words of a line of the trace")]
+unsafe fn judged(
+    ns: *mut pid_namespace,
+    t: *mut task_struct,
+    sig: c_int,
+    taken: bool,
+    sender: Option<Sender>,
+    disposition: Disposition,
+    verdict: Verdict,
+    at_once: bool,
+) {
+    // SAFETY: The caller's promise; the pid of `t` holds `ns`.
+    unsafe {
+        let (from, said, what) = (relation(sender), disposition as u8, verdict as u8);
+        events::signal_verdict(ns, t, sig, taken, from, said, what);
         if verdict == Verdict::Drop {
             count(&Counts::of(ns).dropped);
         }
-        // Of others, `signal::act` says so.
-        if verdict == Verdict::Act
-            && sender == Some(Sender::Ancestor)
-            && matches!(sig, SIGKILL | SIGSTOP)
-        {
+        if verdict == Verdict::Act && sender == Some(Sender::Ancestor) && at_once {
             count(&Counts::of(ns).acted);
         }
     }

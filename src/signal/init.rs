@@ -4,15 +4,18 @@
 
 use super::{
     act, mode, queue, set,
+    shield::Shield,
     verdict::{self, Action, Disposition, Sender, Verdict, SIGKILL, SIGSTOP},
 };
 use crate::{
     bindings::{
-        self, kernel_siginfo, pid_namespace, pid_type, signal_struct, sigpending, task_struct,
+        self, kernel_siginfo, pid_namespace, pid_type, sigpending, task_struct,
     },
     hook::kernel_fn,
     observe,
 };
+#[cfg(CONFIG_TRACEPOINTS)]
+use crate::hook::SIGNAL_GENERATE;
 use core::ptr;
 use kernel::prelude::*;
 
@@ -81,8 +84,7 @@ impl Sent {
                 (Some(Sender::Inside) | None, _) if self.sig == SIGSTOP => {
                     self.send_stop_from_inside()
                 }
-                // Nothing stays of it.
-                (_, Verdict::Ignore | Verdict::Drop) => self.pass_on(),
+                (_, Verdict::Ignore | Verdict::Drop) => self.drop_it(),
                 (Some(Sender::Ancestor), _) => self.send_from_outside(verdict),
                 (Some(Sender::Inside) | None, _) => self.send_from_inside(),
                 (Some(Sender::Kernel), _) => self.pass_on(),
@@ -91,7 +93,7 @@ impl Sent {
     }
 
     /// Puts a signal from outside that the current init has dequeued, and blocks after all, back into its
-    /// queue. Sleeps never.
+    /// queue. If the process ends already, nobody would take it. Sleeps never.
     ///
     /// # Safety
     ///
@@ -100,8 +102,30 @@ impl Sent {
         // SAFETY: The caller's promise. Nobody can be told that the queue is full: as in mainline.
         unsafe {
             let me = bindings::get_current();
-            Self::new(sig, info, me, type_, Some(Sender::Ancestor)).send_from_outside(Verdict::Keep)
-        };
+            if (*(*me).signal).flags & bindings::SIGNAL_GROUP_EXIT == 0 {
+                Self::new(sig, info, me, type_, Some(Sender::Ancestor))
+                    .send_from_outside(Verdict::Keep);
+            }
+        }
+    }
+
+    /// Nothing stays of it. Mainline would find the same, discard the pending signals that a stop or a SIGCONT undoes,
+    /// and tell its tracepoint.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    unsafe fn drop_it(&self) -> c_int {
+        let undoes =
+            verdict::default_action(self.sig) == Action::Stop || self.sig == bindings::SIGCONT as c_int;
+        // SAFETY: The promise of `send`; the tracepoint's key is an atomic counter.
+        unsafe {
+            if undoes || tracepoint_is_on() {
+                self.pass_on()
+            } else {
+                0
+            }
+        }
     }
 
     /// As mainline.
@@ -154,8 +178,8 @@ impl Sent {
     /// As for [`Sent::send`].
     #[inline]
     unsafe fn hangs_up(&self) -> bool {
-        // SAFETY: The promise of `send`; the kernel holds the task list's lock when it does this, which
-        // keeps the sessions' pids.
+        // SAFETY: The promise of `send`. Of the sessions only the addresses are compared: if either changes
+        // meanwhile, the answer is that of an instant before or after.
         unsafe {
             if self.sig != bindings::SIGHUP as c_int {
                 return false;
@@ -169,8 +193,7 @@ impl Sent {
     }
 
     /// It reaches an init on its way out, which the kernel protects no longer: a fault or a signal ends it, and it may
-    /// yet have to dump core. Nothing from inside is to come first, or cut that short. The fault itself comes here too:
-    /// nobody has sent it, and its code is above 0, as no task can write it in another's name.
+    /// yet have to dump core. Nothing from inside is to come first, or cut that short. The fault itself comes here too.
     ///
     /// # Safety
     ///
@@ -183,7 +206,7 @@ impl Sent {
                 && verdict::default_action(self.sig) != Action::Nothing;
             let by_task = match self.sender {
                 Some(Sender::Inside) => true,
-                // The fault itself has a code above 0, which no task can claim.
+                // The fault itself has a code above 0, which a task can claim only towards itself.
                 None => (*self.info).__bindgen_anon_1.si_code <= 0,
                 Some(Sender::Kernel | Sender::Ancestor) => false,
             };
@@ -334,6 +357,22 @@ impl Sent {
     }
 }
 
+/// Whether somebody looks at the kernel's tracepoint for signals that are sent.
+///
+/// # Safety
+///
+/// The module must be loaded as a whole.
+unsafe fn tracepoint_is_on() -> bool {
+    #[cfg(CONFIG_TRACEPOINTS)]
+    // SAFETY: The caller's promise: the tracepoint was found. Its key is a counter that is read at once.
+    return unsafe {
+        let key = &raw const (*SIGNAL_GENERATE.get()).key.key.enabled.counter;
+        key.read_volatile() > 0
+    };
+    #[cfg(not(CONFIG_TRACEPOINTS))]
+    false
+}
+
 /// What the init has said that `sig` shall do.
 ///
 /// # Safety
@@ -346,48 +385,5 @@ pub(super) unsafe fn disposition(t: *const task_struct, sig: c_int) -> Dispositi
         None => Disposition::Default,
         Some(handler) if handler as usize == SIG_IGN => Disposition::Ignored,
         Some(_) => Disposition::Handler,
-    }
-}
-
-/// Keeps the kernel from ending a process when it queues a signal: while it is up, no thread seems to be
-/// free to take that (`sigtimedwait` does the same). The `siglock` must be held meanwhile.
-struct Shield {
-    signal: *mut signal_struct,
-    sig: c_int,
-}
-
-impl Shield {
-    /// # Safety
-    ///
-    /// The `siglock` of the process must be held until the shield is dropped.
-    unsafe fn raise(signal: *mut signal_struct, sig: c_int) -> Self {
-        // SAFETY: The caller's promise.
-        unsafe {
-            act::for_each_thread(signal, |t| {
-                let blocked = &mut (*t).real_blocked;
-                // Nobody can block SIGKILL: it remembers that `sig` was there before.
-                if set::has(blocked, sig) {
-                    set::add(blocked, SIGKILL);
-                }
-                set::add(blocked, sig);
-            });
-        }
-        Self { signal, sig }
-    }
-}
-
-impl Drop for Shield {
-    fn drop(&mut self) {
-        // SAFETY: The promise of `raise`.
-        unsafe {
-            act::for_each_thread(self.signal, |t| {
-                let blocked = &mut (*t).real_blocked;
-                if set::has(blocked, SIGKILL) {
-                    set::remove(blocked, SIGKILL);
-                } else {
-                    set::remove(blocked, self.sig);
-                }
-            });
-        }
     }
 }

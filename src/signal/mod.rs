@@ -6,22 +6,23 @@
 //! `SIGNAL_UNKILLABLE` is how the kernel knows an init, and it stays set for as long as the init lives:
 //! every path that the module does not touch goes on protecting it. What comes from outside is led
 //! around it, in the two places that ask for it: where a signal is sent ([`send`]) and where it is
-//! taken ([`take`], [`trace`]). Between the two, each queued signal itself tells where it came
+//! taken ([`take`], [`ptrace`]). Between the two, each queued signal itself tells where it came
 //! from ([`queue`]).
 
 mod act;
 mod init;
 pub(crate) mod mode;
+pub(crate) mod ptrace;
 mod queue;
 pub(crate) mod send;
 mod set;
+mod shield;
 pub(crate) mod take;
-pub(crate) mod trace;
 pub(crate) mod verdict;
 
 use crate::{
     bindings::{self, pid_namespace, task_struct},
-    pid::{is_first, numbers_below},
+    pid::numbers_below,
 };
 use core::ptr;
 
@@ -34,18 +35,6 @@ use core::ptr;
 unsafe fn is_unkillable(t: *const task_struct) -> bool {
     // SAFETY: Who has a `sighand` has a `signal`, whose flags the lock protects.
     unsafe { (*(*t).signal).flags & bindings::SIGNAL_UNKILLABLE != 0 }
-}
-
-/// Whether `t`, whose active namespace is `ns`, belongs to the protected init of a namespace other than
-/// the first.
-///
-/// # Safety
-///
-/// The `siglock` of `t` must be held.
-#[inline]
-unsafe fn is_init(t: *const task_struct, ns: *const pid_namespace) -> bool {
-    // SAFETY: The caller's promise.
-    unsafe { is_unkillable(t) && !is_first(ns) }
 }
 
 /// Whether `task` has no number in `ns`: it is not in there, nor below

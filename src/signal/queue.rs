@@ -104,9 +104,9 @@ impl Next {
     }
 }
 
-/// Remembers who has sent `sig`, which is pending: an ancestor, or somebody inside. That is, with the entry that was added for it; or,
-/// if it was pending already or there was no room for an entry, with the last that it has; or with a
-/// new one.
+/// Remembers who has sent `sig`, which is pending: an ancestor, or somebody inside. That is, with the entry
+/// that was added for it; or, if it was pending already or there was no room for an entry, with the last that
+/// it has; or with a new one.
 ///
 /// An entry of a timer lives on when its signal is taken, and so is not marked: a signal with such a one
 /// gets another. A signal for which not even that can be allocated loses where it came from together

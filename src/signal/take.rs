@@ -6,8 +6,9 @@ use super::{
     act,
     init::disposition,
     is_unkillable, mode,
+    ptrace,
     queue::Next,
-    set, trace,
+    set,
     verdict::{Disposition, Sender, SIGKILL, SIGSTOP},
 };
 use crate::{
@@ -86,7 +87,7 @@ unsafe fn dequeue_by_init(
                 & bindings::SA_IMMUTABLE as c_ulong
                 != 0;
             if (*me).ptrace != 0 && sig != SIGKILL && !immutable {
-                trace::hand_over(sender, *type_);
+                ptrace::hand_over(sender, *type_);
                 return sig;
             }
             let sig = take(me, sig, info, sender);

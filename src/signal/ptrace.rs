@@ -2,7 +2,9 @@
 
 //! A traced init: its tracer sees each signal first, and says which it is to take.
 
-use super::{init::Sent, is_init, is_outside, mode, set, take::take, verdict::Sender};
+use super::{
+    init::Sent, is_outside, is_unkillable, mode, set, take::take, verdict::Sender,
+};
 use crate::{
     bindings::{self, kernel_siginfo, pid_type},
     hook::{original, Loaded},
@@ -80,7 +82,7 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
         bindings::rcu_read_unlock();
 
         let sig = original::ptrace_stop(exit_code, why, message, info);
-        if sig == 0 || !is_init(me, ns) {
+        if sig == 0 || !is_unkillable(me) {
             return sig;
         }
         let injected = sig != exit_code;
