@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use nix::errno::Errno;
 use nix::unistd::{setpgid, Pid};
 
+use crate::clone::Clone;
 use crate::exec::program;
 use crate::fire::{
     attack_from_inside, check_untouched, fire_at, for_a_while, fork_attacker, hold_out,
@@ -27,6 +28,7 @@ pub const TESTS: &[Test] = tests![900;
     an_init_of_four_threads_that_the_outside_ends_ends,
     an_init_that_the_outside_makes_dump_ends,
     no_code_from_inside_ends_an_init_of_two_threads,
+    no_exit_signal_of_a_child_touches_init,
     a_stop_from_outside_stands,
     the_mode_changes_all_the_while,
     an_init_that_executes_itself_again_and_again,
@@ -140,6 +142,29 @@ fn no_code_from_inside_ends_an_init_of_two_threads() {
             "the answer of an init after the code {code}"
         );
     }
+}
+
+fn no_exit_signal_of_a_child_touches_init() {
+    mode::two_sided();
+    let init = new_ns(|talk| {
+        for signal in FIRE {
+            let child = Clone::new(0).with(|a| a.exit_signal = signal as u64);
+            check!(
+                child.attempt().is_ok(),
+                true,
+                "a child that ends with {signal}"
+            );
+            talk.say(signal);
+            talk.hear();
+        }
+    });
+    for signal in FIRE {
+        (0..20).for_each(|_| rest());
+        check_untouched(&init);
+        check!(init.hear(), signal);
+        init.say(0);
+    }
+    check!(init.wait(), End::Exit(0));
 }
 
 /// Sends a signal until it has stopped a child.
