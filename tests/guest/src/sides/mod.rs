@@ -3,9 +3,21 @@
 
 pub mod actions;
 pub mod changes;
+pub mod clones;
 pub mod cores;
+pub mod crowds;
+pub mod frozen;
+pub mod groups;
+pub mod levels;
+pub mod machine;
+pub mod parents;
 pub mod pending;
 pub mod puppet;
+pub mod subject;
+pub mod switch;
+pub mod terminal;
+pub mod traced;
+pub mod users;
 
 use nix::errno::Errno;
 use nix::unistd::{setpgid, Pid};
