@@ -39,11 +39,7 @@ fn obey(line: &Talk, signal: i32) {
             BLOCK => mask(libc::SIG_BLOCK, signal),
             UNBLOCK => mask(libc::SIG_UNBLOCK, signal),
             SEND_ITSELF => {
-                // SAFETY: the call takes no pointers.
-                check!(
-                    unsafe { libc::syscall(libc::SYS_tgkill, 1, tid(), signal) },
-                    0
-                );
+                check!(super::tgkill(1, tid(), signal), Ok(()));
             }
             _ => {}
         }
@@ -105,16 +101,11 @@ impl Crowd {
     }
 
     fn to_thread(&self, thread: usize) {
-        // SAFETY: the call takes no pointers.
-        let sent = unsafe {
-            libc::syscall(
-                libc::SYS_tgkill,
-                self.subject.number(),
-                self.number(thread),
-                self.signal,
-            )
-        };
-        check!(sent, 0, "tgkill");
+        let number = self.number(thread);
+        check!(
+            super::tgkill(self.subject.number(), number, self.signal),
+            Ok(())
+        );
     }
 }
 

@@ -30,21 +30,15 @@ fn terminal() -> (OwnedFd, OwnedFd) {
 fn lead_session(slave: &OwnedFd) {
     nix::unistd::setsid().expect("setsid");
     // SAFETY: the call takes no pointers.
-    check!(
-        unsafe { libc::ioctl(slave.as_raw_fd(), libc::TIOCSCTTY, 0) },
-        0,
-        "TIOCSCTTY"
-    );
+    let taken = unsafe { libc::ioctl(slave.as_raw_fd(), libc::TIOCSCTTY, 0) };
+    check!(taken, 0, "TIOCSCTTY");
 }
 
 /// Makes the group of the process `leader` the one that characters go to.
 fn put_into_foreground(slave: &OwnedFd, leader: i32) {
     // SAFETY: the call takes no pointers.
-    check!(
-        unsafe { libc::tcsetpgrp(slave.as_raw_fd(), leader) },
-        0,
-        "tcsetpgrp"
-    );
+    let put = unsafe { libc::tcsetpgrp(slave.as_raw_fd(), leader) };
+    check!(put, 0, "tcsetpgrp");
 }
 
 /// Ctrl-C, Ctrl-\ and Ctrl-Z are signals of the kernel.
