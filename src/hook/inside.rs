@@ -2,14 +2,17 @@
 
 //! Who is inside the module, so that its text does not go from under them.
 
+#[cfg(not(CONFIG_PID_NS))]
 use super::loaded::Loaded;
 use crate::bindings;
 
 /// A task inside a function of the module that may sleep.
 ///
 /// Functions that cannot sleep need none: [`drain`] waits for them by Tasks RCU.
+#[cfg(not(CONFIG_PID_NS))]
 pub(crate) struct Inside(core::ffi::c_int);
 
+#[cfg(not(CONFIG_PID_NS))]
 impl Inside {
     /// Enters. Any context in which an SRCU reader may start.
     #[inline]
@@ -20,6 +23,7 @@ impl Inside {
     }
 }
 
+#[cfg(not(CONFIG_PID_NS))]
 impl Drop for Inside {
     #[inline]
     fn drop(&mut self) {
@@ -33,12 +37,14 @@ impl Drop for Inside {
 ///
 /// While the module is complete it is kept: `rmmod` is refused at once instead of waiting, which
 /// nobody could interrupt.
+#[cfg(not(CONFIG_PID_NS))]
 pub(crate) struct Guest {
     /// Goes first: the task is still counted when the module may go.
     _loaded: Option<Loaded>,
     _inside: Inside,
 }
 
+#[cfg(not(CONFIG_PID_NS))]
 impl Guest {
     /// Enters. Any context in which an SRCU reader may start.
     pub(crate) fn enter() -> Self {

@@ -32,7 +32,6 @@ impl Loaded {
     }
 
     /// Leaves the reference to somebody; see [`Loaded::adopt`].
-    #[cfg(not(CONFIG_PID_NS))]
     pub(crate) fn leave(self) {
         core::mem::forget(self);
     }
@@ -42,7 +41,6 @@ impl Loaded {
     /// # Safety
     ///
     /// It must have been left, and nobody else may take it.
-    #[cfg(not(CONFIG_PID_NS))]
     pub(crate) unsafe fn adopt() -> Self {
         Self(())
     }

@@ -24,13 +24,10 @@ mod symbol;
 mod table;
 
 pub(crate) use both::{PID_NS_TREE, SIGQUEUE_CACHE};
-pub(crate) use inside::Guest;
-#[cfg(not(CONFIG_PID_NS))]
-pub(crate) use inside::Inside;
-pub(crate) use loaded::set_module;
+pub(crate) use loaded::{set_module, Loaded};
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use {
-    loaded::Loaded,
+    inside::{Guest, Inside},
     own::{
         DELAYED_PUT_PID, NSFS_MNT, NS_OPERATIONS, PIDMAP_LOCK, PROC_NS_INSTANTIATE, TASKLIST_LOCK,
     },

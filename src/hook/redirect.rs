@@ -28,7 +28,10 @@ impl Redirects {
         if table::all().all(|hook| hook.jumps()) {
             return Ok(None);
         }
-        let flags = bindings::FTRACE_OPS_FL_IPMODIFY | bindings::FTRACE_OPS_FL_SAVE_REGS;
+        let mut flags = bindings::FTRACE_OPS_FL_IPMODIFY;
+        if cfg!(CONFIG_DYNAMIC_FTRACE_WITH_REGS) {
+            flags |= bindings::FTRACE_OPS_FL_SAVE_REGS;
+        }
         let mut ops = KBox::new(
             ftrace_ops {
                 func: Some(redirect),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     bindings::{self, kernel_siginfo, list_head, signal_struct, task_struct},
-    hook::{kernel_fn, Guest},
+    hook::{kernel_fn, Loaded},
     observe,
 };
 use core::ptr;
@@ -121,18 +121,20 @@ pub(super) unsafe fn end_process(signal: *mut signal_struct, sig: c_int) {
 ///
 /// As for [`begin`].
 unsafe fn dump(sig: c_int, info: *mut kernel_siginfo) {
-    // SAFETY: The caller's promise. The task is a guest for as long as it may sleep: whoever takes the
-    // dump decides how long that is.
+    // Whoever takes the dump decides how long that is. A module that is about to go takes none.
+    let loaded = Loaded::get();
+    // SAFETY: The caller's promise. While the task may sleep, it keeps the module.
     unsafe {
-        let _guest = Guest::enter();
         let me = bindings::get_current();
-        bindings::pidns_siglock_release();
-        (*me).flags |= bindings::PF_SIGNALED;
-        #[cfg(CONFIG_PROC_EVENTS)]
-        kernel_fn::proc_coredump_connector(me);
-        #[cfg(CONFIG_COREDUMP)]
-        kernel_fn::vfs_coredump(info);
-        bindings::pidns_siglock_take();
+        if loaded.is_some() {
+            bindings::pidns_siglock_release();
+            (*me).flags |= bindings::PF_SIGNALED;
+            #[cfg(CONFIG_PROC_EVENTS)]
+            kernel_fn::proc_coredump_connector(me);
+            #[cfg(CONFIG_COREDUMP)]
+            kernel_fn::vfs_coredump(info);
+            bindings::pidns_siglock_take();
+        }
         // A dump has ended the others already.
         let signal = (*me).signal;
         if !is_ending(signal) {

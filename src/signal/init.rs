@@ -12,7 +12,6 @@ use crate::{
     },
     hook::{kernel_fn, original},
     observe,
-    pid::is_init,
 };
 use core::ptr;
 use kernel::prelude::*;
@@ -54,7 +53,7 @@ impl Sent {
     /// # Safety
     ///
     /// The fields must be what that gets, with the target's `siglock` held; `ns` is the target's
-    /// namespace, not the first, and the target belongs to an init or is dying.
+    /// namespace, not the first, and the target belongs to its init.
     #[inline(never)]
     pub(super) unsafe fn send(mut self, ns: *mut pid_namespace) -> c_int {
         // SAFETY: The caller's promise, for all that follows.
@@ -113,7 +112,8 @@ impl Sent {
     }
 
     /// Names the task behind a signal that the kernel sends: an exiting one that hangs its session up, or one
-    /// that begins to trace an init of its own.
+    /// that begins to trace an init of its own. And names the kernel where no task is behind it. SIGKILL and SIGSTOP
+    /// act as in mainline for both.
     ///
     /// # Safety
     ///
@@ -122,10 +122,18 @@ impl Sent {
     unsafe fn look_behind(&mut self, ns: *mut pid_namespace) {
         // SAFETY: The promise of `send`.
         unsafe {
+            let me = bindings::get_current();
+            if self.sender == Some(Sender::Ancestor) {
+                // Nobody: a driver's worker, or whoever an interrupt has met.
+                if (*me).flags & bindings::PF_KTHREAD != 0 || !bindings::pidns_in_task() {
+                    self.sender = Some(Sender::Kernel);
+                }
+                return;
+            }
             if self.sender != Some(Sender::Kernel) {
                 return;
             }
-            let outside = || super::is_outside(bindings::get_current(), ns);
+            let outside = || super::is_outside(me, ns);
             if self.hangs_up() && outside() {
                 self.sender = Some(Sender::Ancestor);
             } else if self.sig == SIGSTOP && !outside() {
@@ -156,25 +164,21 @@ impl Sent {
         }
     }
 
-    /// It reaches a process on its way out, which the kernel protects no longer, whether it was an init or not.
-    /// While that dumps core a SIGKILL would still cut it short: not one from inside an init.
+    /// It reaches an init on its way out, which the kernel protects no longer: a fault or a signal ends it, and it may
+    /// yet have to dump core. Nothing from inside is to come first, or cut that short.
     ///
     /// # Safety
     ///
     /// As for [`Sent::send`].
     unsafe fn send_to_dying(&self, ns: *mut pid_namespace, two_sided: bool) -> c_int {
-        // SAFETY: The promise of `send`; the process has a pid for as long as one of its threads has a `sighand`.
+        // SAFETY: The promise of `send`.
         unsafe {
-            let signal = (*self.t).signal;
-            let was_init = is_init((*signal).pids[bindings::pid_type_PIDTYPE_TGID as usize]);
-            if two_sided
-                && self.sig == SIGKILL
-                && !verdict::force(self.sender)
-                && was_init
-                && !(*signal).core_state.is_null()
-            {
-                let disposition = Disposition::Default;
-                observe::signal::sent(ns, self.t, SIGKILL, self.sender, disposition, Verdict::Drop);
+            let disposition = disposition(self.t, self.sig);
+            let ends = disposition == Disposition::Default
+                && verdict::default_action(self.sig) != Action::Nothing;
+            if two_sided && ends && !verdict::force(self.sender) {
+                let drop = Verdict::Drop;
+                observe::signal::sent(ns, self.t, self.sig, self.sender, disposition, drop);
                 return 0;
             }
             self.pass_on()

@@ -10,13 +10,10 @@ use super::{
 use crate::{
     bindings::{self, kernel_siginfo, pid_type, task_struct},
     hook::{kernel_fn, original},
-    pid::{active_ns, is_first},
+    pid::{active_ns, is_first, is_init},
 };
 use core::mem::MaybeUninit;
 use kernel::prelude::*;
-
-/// The kernel protects the process, or ends it.
-const UNUSUAL: c_uint = bindings::SIGNAL_UNKILLABLE | bindings::SIGNAL_GROUP_EXIT;
 
 /// Replaces `kernel/signal.c: send_signal_locked`: mainline's for all but namespaces' inits, with the part
 /// that a kernel without pid namespaces was compiled without.
@@ -50,7 +47,8 @@ pub(crate) unsafe extern "C" fn send_signal_locked(
             info = as_seen_by(t, info, verdict::hides_sender(origin, sender), &mut seen);
         }
         let force = verdict::force(sender);
-        if (*(*t).signal).flags & UNUSUAL == 0 || is_first(ns) {
+        // Whoever it is: the kernel's flag goes when a fault or a signal begins to end it.
+        if is_first(ns) || !is_init((*(*t).signal).pids[bindings::pid_type_PIDTYPE_TGID as usize]) {
             return original::__send_signal_locked(sig, info, t, type_, force);
         }
         Sent::new(sig, info, t, type_, sender).send(ns)

@@ -5,7 +5,7 @@
 use super::{init::Sent, is_init, is_outside, mode, set, take::take, verdict::Sender};
 use crate::{
     bindings::{self, kernel_siginfo, pid_type},
-    hook::{original, Guest},
+    hook::{original, Loaded},
     pid::active_ns,
 };
 use kernel::{ffi::c_ulong, prelude::*};
@@ -20,12 +20,18 @@ const INSIDE: c_ulong = 2;
 /// It was the process's, not the thread's.
 const SHARED: c_ulong = 4;
 
-/// Tells [`ptrace_stop`] about the signal that the current init has dequeued.
+/// Tells [`ptrace_stop`] about the signal that the current init has dequeued, and leaves it a reference to the
+/// module: it stays there for as long as the tracer likes. If the module goes, nobody is told, and the stop is
+/// the kernel's alone.
 ///
 /// # Safety
 ///
 /// The `siglock` must be held until `ptrace_stop` is called.
 pub(super) unsafe fn hand_over(sender: Option<Sender>, type_: pid_type) {
+    let Some(loaded) = Loaded::get() else {
+        return;
+    };
+    loaded.leave();
     let mut message = HANDED_OVER;
     message |= match sender {
         Some(Sender::Ancestor) => OUTSIDE,
@@ -49,7 +55,7 @@ pub(crate) fn is_handed_over() -> bool {
 /// Wraps `kernel/signal.c: ptrace_stop` when an init shows a signal to its tracer: a signal that the tracer
 /// lets pass acts by where it came from, and another one by where the tracer stands.
 ///
-/// Sleeps for as long as the tracer likes: the task is a guest.
+/// Sleeps for as long as the tracer likes, and keeps the module meanwhile.
 ///
 /// # Safety
 ///
@@ -60,9 +66,10 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
     message: c_ulong,
     info: *mut kernel_siginfo,
 ) -> c_int {
-    let _guest = Guest::enter();
-    // SAFETY: The caller's promise. The lock keeps the tracer while it is asked where it stands; the
-    // original gives the lock up and takes it again.
+    // SAFETY: Left by `hand_over`, and told of once.
+    let _loaded = unsafe { Loaded::adopt() };
+    // SAFETY: The caller's promise. RCU keeps the tracer while it is asked where it stands; the original
+    // gives the lock up and takes it again.
     unsafe {
         let me = bindings::get_current();
         let ns = active_ns(me);
@@ -88,7 +95,8 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
         if sender == Some(Sender::Ancestor) && sig != (*info).__bindgen_anon_1.si_signo {
             name_tracer(info, sig);
         }
-        if !set::has(&(*me).blocked, sig) {
+        // What is blocked, or comes after a fatal signal, the kernel sends again, as the init's own.
+        if !set::has(&(*me).blocked, sig) && !bindings::pidns_fatal_signal_pending(me) {
             return take(me, sig, info, sender);
         }
         if sender != Some(Sender::Ancestor) {
