@@ -114,11 +114,55 @@ impl Way {
 
 /// `rt_sigqueueinfo` with a code of the caller's choice.
 pub fn sigqueue(pid: i32, signal: i32, code: i32) -> nix::Result<()> {
-    // SAFETY: the pointer is to a live siginfo, laid out and sized as the kernel's.
-    Errno::result(unsafe {
-        libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &info(signal, code))
-    })
-    .map(drop)
+    Forgery {
+        code,
+        pid: FORGED_PID,
+    }
+    .queue(pid, signal)
+}
+
+/// What a sender claims in a siginfo of its own making.
+#[derive(Clone, Copy, Debug)]
+pub struct Forgery {
+    pub code: i32,
+    pub pid: i32,
+}
+
+impl Forgery {
+    fn info(self, signal: i32) -> Info {
+        Info {
+            pid: self.pid,
+            ..info(signal, self.code)
+        }
+    }
+
+    /// `rt_sigqueueinfo`
+    pub fn queue(self, pid: i32, signal: i32) -> nix::Result<()> {
+        let info = self.info(signal);
+        // SAFETY: the pointer is to a live siginfo, laid out and sized as the kernel's.
+        Errno::result(unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &info) })
+            .map(drop)
+    }
+
+    /// `rt_tgsigqueueinfo`, to the leader
+    pub fn queue_to_thread(self, pid: i32, signal: i32) -> nix::Result<()> {
+        let info = self.info(signal);
+        // SAFETY: as above.
+        Errno::result(unsafe {
+            libc::syscall(libc::SYS_rt_tgsigqueueinfo, pid, pid, signal, &info)
+        })
+        .map(drop)
+    }
+
+    /// `pidfd_send_signal`
+    pub fn send(self, pidfd: &impl AsRawFd, signal: i32, flags: u32) -> nix::Result<()> {
+        let (fd, info) = (pidfd.as_raw_fd(), self.info(signal));
+        // SAFETY: as above.
+        Errno::result(unsafe {
+            libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, &info, flags)
+        })
+        .map(drop)
+    }
 }
 
 fn info(signal: i32, code: i32) -> Info {

@@ -52,7 +52,7 @@ impl Drop for Cores {
     }
 }
 
-fn limit_cores(most: u64) {
+pub fn limit_cores(most: u64) {
     setrlimit(Resource::RLIMIT_CORE, most, most).expect("RLIMIT_CORE");
 }
 

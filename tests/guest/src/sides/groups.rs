@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = tests![
     to_a_group_of_both_sides,
     to_everybody_from_outside,
     to_everybody_from_inside,
+    a_neighbour_in_the_group,
 ];
 
 /// An init with a member in its own group that the outside can see end: the member's line.
@@ -162,4 +163,33 @@ fn to_everybody_from_inside() {
         echo(talk);
     });
     init.check_alive();
+}
+
+/// Who has no number inside is outside, be it a neighbour that only shares the group. In mainline its
+/// SIGKILL acts as well.
+fn a_neighbour_in_the_group() {
+    let attempt = |signal: i32| {
+        let outer = new_ns(|talk| {
+            nix::unistd::setsid().expect("setsid");
+            let target = new_ns(|talk| {
+                talk.say(0);
+                sleep_for_ever()
+            });
+            target.hear();
+            let neighbour = new_ns(|talk| {
+                check!(kill(0, signal), Ok(()), "{signal} to the group");
+                echo(talk);
+            });
+            neighbour.check_alive();
+            check!(target.wait(), End::Killed(signal), "the neighbour's end");
+            echo(talk);
+        });
+        outer.check_alive();
+        outer.end();
+    };
+    mode::as_mainline();
+    attempt(libc::SIGKILL);
+    mode::two_sided();
+    attempt(libc::SIGKILL);
+    attempt(SIGTERM);
 }

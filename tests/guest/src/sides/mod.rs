@@ -3,21 +3,22 @@
 
 pub mod actions;
 pub mod changes;
-pub mod clones;
 pub mod cores;
-pub mod crowds;
+pub mod forgery;
 pub mod frozen;
 pub mod groups;
-pub mod levels;
 pub mod machine;
+pub mod nested;
 pub mod parents;
 pub mod pending;
 pub mod puppet;
 pub mod subject;
 pub mod switch;
 pub mod terminal;
+pub mod threads;
 pub mod traced;
 pub mod users;
+pub mod waiting;
 
 use nix::errno::Errno;
 use nix::unistd::{setpgid, Pid};
@@ -30,8 +31,11 @@ use crate::way::WAYS;
 /// What a process lives through; as a plain function, so that several may.
 type Story = fn(&Talk);
 
+/// Makes a process that lives through a story.
+type Maker = fn(Story) -> Child;
+
 /// Who lives through a story: a process like any other, and the init that must do the same.
-const MAKERS: [(&str, fn(Story) -> Child); 2] = [
+const MAKERS: [(&str, Maker); 2] = [
     ("an ordinary process", |story| fork(story)),
     ("init", |story| new_ns(story)),
 ];

@@ -27,6 +27,9 @@ const SET_TIMER: i32 = 12;
 const EXECUTE: i32 = 13;
 const ECHO: i32 = 14;
 
+/// The order to execute this program again.
+pub const EXECUTION: [i32; 2] = [EXECUTE, 0];
+
 /// The argument that makes this program a puppet.
 pub const PUPPET: &str = "--puppet";
 
@@ -261,7 +264,8 @@ pub fn set_of(signal: i32) -> libc::sigset_t {
     }
 }
 
-fn change_mask(how: i32, signal: i32) -> i32 {
+/// Changes which signals the calling thread blocks.
+pub fn change_mask(how: i32, signal: i32) -> i32 {
     // SAFETY: the set is live; the old one is not wanted.
     unsafe { libc::pthread_sigmask(how, &set_of(signal), std::ptr::null_mut()) }
 }

@@ -1,0 +1,322 @@
+//! Whatever somebody inside says about the sender of a signal, it comes from inside.
+
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+
+use nix::errno::Errno;
+
+use super::puppet::change_mask;
+use super::{reset, ALL_KINDS};
+use crate::clone::Clone;
+use crate::exec::program::{start_anew, ATTACK};
+use crate::harness::Test;
+use crate::mode;
+use crate::privilege::become_nobody;
+use crate::process::{echo, fork, new_ns, unshare, Child, End};
+use crate::talk::Talk;
+use crate::way::{Forgery, WAYS};
+
+pub const TESTS: &[Test] = tests![
+    by_a_member,
+    by_a_member_to_one_that_blocks,
+    by_itself,
+    through_a_pidfd_from_outside,
+    through_a_pidfd_to_its_group,
+    by_a_setuid_program,
+    in_another_user_namespace,
+    as_the_signal_of_a_childs_end,
+    as_the_signal_of_an_open_file,
+    as_a_fault_of_an_open_file,
+    by_itself_in_the_kernels_name,
+];
+
+const SEGV_MAPERR: i32 = 1;
+const SI_DETHREAD: i32 = -7;
+const SI_ASYNCNL: i32 = -60;
+
+/// What one may say when one signals another process.
+const CODES: [i32; 7] = [
+    libc::SI_QUEUE,
+    libc::SI_TIMER,
+    libc::SI_MESGQ,
+    libc::SI_ASYNCIO,
+    libc::SI_SIGIO,
+    SI_DETHREAD,
+    SI_ASYNCNL,
+];
+
+/// What only the kernel says, or who signals itself.
+const CODES_TO_ONESELF: [i32; 5] = [
+    libc::SI_USER,
+    libc::SI_TKILL,
+    SEGV_MAPERR,
+    libc::CLD_EXITED,
+    libc::TRAP_TRACE,
+];
+
+const NUMBERS: [i32; 4] = [0, 1, 2, 7777];
+
+fn forgeries(codes: &[i32]) -> Vec<Forgery> {
+    let all = codes
+        .iter()
+        .flat_map(|code| NUMBERS.map(|pid| Forgery { code: *code, pid }));
+    all.collect()
+}
+
+/// Signals whose forged siginfo the kernel reads in different ways.
+const SIGNALS: [i32; 9] = [
+    libc::SIGTERM,
+    libc::SIGSEGV,
+    libc::SIGCHLD,
+    libc::SIGIO,
+    libc::SIGTRAP,
+    libc::SIGTSTP,
+    libc::SIGKILL,
+    libc::SIGSTOP,
+    40,
+];
+
+/// Sends process 1 every forgery, and says what the kernel answers.
+#[track_caller]
+fn send_all(codes: &[i32], answer: nix::Result<()>) {
+    let pidfd = crate::process::pidfd_open(1).expect("pidfd_open");
+    for forgery in forgeries(codes) {
+        for signal in SIGNALS {
+            let words = format!("{signal} with {forgery:?}");
+            check!(forgery.queue(1, signal), answer, "{words}");
+            check!(forgery.queue_to_thread(1, signal), answer, "{words}");
+            check!(forgery.send(&pidfd, signal, 0), answer, "{words}");
+        }
+    }
+}
+
+#[track_caller]
+fn member(deed: impl FnOnce()) {
+    let member = fork(|_| deed());
+    check!(member.wait(), End::Exit(0), "the forger");
+}
+
+#[track_caller]
+fn check_ends(init: Child) {
+    init.check_alive();
+    init.kill(libc::SIGTERM);
+    check!(init.wait(), End::Killed(libc::SIGTERM));
+}
+
+fn by_a_member() {
+    mode::two_sided();
+    let init = new_ns(|talk| {
+        reset();
+        member(|| send_all(&CODES, Ok(())));
+        member(|| send_all(&CODES_TO_ONESELF, Err(Errno::EPERM)));
+        member(|| send_all(&[libc::SI_KERNEL], Err(Errno::EPERM)));
+        echo(talk);
+    });
+    check_ends(init);
+}
+
+fn by_a_member_to_one_that_blocks() {
+    mode::two_sided();
+    let init = new_ns(|talk| {
+        reset();
+        let catchable = SIGNALS.iter().filter(|s| ![9, 19].contains(*s));
+        for signal in catchable.clone() {
+            change_mask(libc::SIG_BLOCK, *signal);
+        }
+        member(|| send_all(&CODES, Ok(())));
+        for signal in catchable {
+            change_mask(libc::SIG_UNBLOCK, *signal);
+        }
+        echo(talk);
+    });
+    check_ends(init);
+}
+
+fn by_itself() {
+    mode::two_sided();
+    let init = new_ns(|talk| {
+        reset();
+        send_all(&CODES, Ok(()));
+        send_all(&CODES_TO_ONESELF, Ok(()));
+        for signal in [libc::SIGTERM, libc::SIGSEGV, 40] {
+            change_mask(libc::SIG_BLOCK, signal);
+            send_all(&CODES, Ok(()));
+            send_all(&CODES_TO_ONESELF, Ok(()));
+            change_mask(libc::SIG_UNBLOCK, signal);
+        }
+        echo(talk);
+    });
+    check_ends(init);
+}
+
+/// A member that takes a pidfd from outside and does something with it.
+fn with_a_pidfd(deed: fn(&std::os::fd::OwnedFd)) {
+    let (order, ordered) = Talk::pair();
+    let init = new_ns(|talk| {
+        reset();
+        super::own_group();
+        let forger = fork(|_| {
+            super::own_group();
+            let pidfd = ordered.take();
+            deed(&pidfd);
+            ordered.say(0);
+        });
+        echo(talk);
+        drop(forger);
+    });
+    init.check_alive();
+    order.give(init.pidfd().as_raw_fd());
+    order.hear();
+    check_ends(init);
+}
+
+fn through_a_pidfd_from_outside() {
+    mode::two_sided();
+    with_a_pidfd(|pidfd| {
+        for forgery in forgeries(&CODES) {
+            for signal in SIGNALS {
+                check!(forgery.send(pidfd, signal, 0), Ok(()), "{forgery:?}");
+            }
+        }
+        for signal in ALL_KINDS {
+            let (fd, none) = (pidfd.as_raw_fd(), 0usize);
+            // SAFETY: there is no siginfo.
+            let sent = Errno::result(unsafe {
+                libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, none, 0)
+            });
+            check!(sent, Ok(0), "{signal}");
+        }
+    });
+}
+
+fn through_a_pidfd_to_its_group() {
+    mode::two_sided();
+    with_a_pidfd(|pidfd| {
+        const THREAD: u32 = 1;
+        const THREAD_GROUP: u32 = 2;
+        const PROCESS_GROUP: u32 = 4;
+        for flags in [THREAD, THREAD_GROUP, PROCESS_GROUP] {
+            for signal in ALL_KINDS {
+                let (fd, none) = (pidfd.as_raw_fd(), 0usize);
+                // SAFETY: there is no siginfo.
+                let sent = Errno::result(unsafe {
+                    libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, none, flags)
+                });
+                check!(sent, Ok(0), "{signal} with flags {flags}");
+            }
+        }
+    });
+}
+
+const SETUID: &str = "/tmp/setuid-program";
+
+fn by_a_setuid_program() {
+    mode::two_sided();
+    std::fs::copy("/proc/self/exe", SETUID).expect("a copy of this program");
+    let mode = std::fs::Permissions::from_mode(0o4755);
+    std::fs::set_permissions(SETUID, mode).expect("chmod");
+    let init = new_ns(|talk| {
+        reset();
+        let forger = fork(|talk| {
+            let program = std::fs::File::open(SETUID).expect("open");
+            become_nobody();
+            start_anew(program.as_raw_fd(), talk);
+        });
+        forger.hear_all();
+        forger.say(ATTACK);
+        check!(forger.hear(), 0);
+        drop(forger);
+        echo(talk);
+    });
+    check_ends(init);
+    std::fs::remove_file(SETUID).expect("unlink");
+}
+
+/// Root of a user namespace of its own has no more rights, and its kernel rewrites `si_uid`.
+fn in_another_user_namespace() {
+    mode::two_sided();
+    let init = new_ns(|talk| {
+        reset();
+        member(|| {
+            check!(unshare(libc::CLONE_NEWUSER), Ok(()));
+            send_all(&[libc::SI_QUEUE], Ok(()));
+            for way in WAYS {
+                check!(way.send(1, libc::SIGTERM), Ok(()), "by {way:?}");
+            }
+        });
+        echo(talk);
+    });
+    check_ends(init);
+}
+
+/// A child may say at its birth with which signal its parent learns of its end.
+fn as_the_signal_of_a_childs_end() {
+    mode::two_sided();
+    let init = new_ns(|talk| {
+        reset();
+        for signal in ALL_KINDS {
+            let flags = Clone::new(0).with(|args| args.exit_signal = signal as u64);
+            let child = flags.start(|_| ()).expect("clone3");
+            check!(child.wait(), End::Exit(0));
+        }
+        echo(talk);
+    });
+    check_ends(init);
+}
+
+/// A member lets the kernel send its init these signals for a file, and somebody outside makes that
+/// happen.
+fn check_signals_of_an_open_file(signals: &[i32]) {
+    mode::two_sided();
+    const F_SETSIG: i32 = 10;
+    let (outside, line) = Talk::pair();
+    let init = new_ns(|talk| {
+        reset();
+        member(|| {
+            // SAFETY: the calls take no pointers.
+            unsafe {
+                check!(libc::fcntl(line.fd(), libc::F_SETOWN, 1), 0);
+                let flags = libc::fcntl(line.fd(), libc::F_GETFL) | libc::O_ASYNC;
+                check!(libc::fcntl(line.fd(), libc::F_SETFL, flags), 0);
+            }
+        });
+        while let Some(words) = talk.hear_or_end() {
+            // SAFETY: as above.
+            check!(unsafe { libc::fcntl(line.fd(), F_SETSIG, words[0]) }, 0);
+            talk.say(0);
+        }
+    });
+    for signal in signals {
+        init.say(*signal);
+        init.hear();
+        outside.say(0);
+        init.say(0);
+        check!(init.hear(), 0, "init after {signal}");
+    }
+    init.kill(libc::SIGTERM);
+    check!(init.wait(), End::Killed(libc::SIGTERM));
+}
+
+fn as_the_signal_of_an_open_file() {
+    use libc::{SIGINT, SIGIO, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP};
+    const DEFAULT: i32 = 0;
+    check_signals_of_an_open_file(&[
+        SIGTERM, SIGINT, SIGQUIT, SIGTSTP, SIGKILL, SIGSTOP, SIGIO, DEFAULT, 34,
+    ]);
+}
+
+/// These look as if a process had sent them, because what their codes above 0 mean is something else.
+fn as_a_fault_of_an_open_file() {
+    use libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    check_signals_of_an_open_file(&[SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP]);
+}
+
+fn by_itself_in_the_kernels_name() {
+    mode::two_sided();
+    let init = new_ns(|talk| {
+        reset();
+        send_all(&[libc::SI_KERNEL], Ok(()));
+        echo(talk);
+    });
+    check_ends(init);
+}
