@@ -36,6 +36,11 @@ pub fn start() {
     if !kernel().starts_with("supply") {
         crate::report::skip("this kernel has pid namespaces of its own");
     }
+    make_sure();
+}
+
+/// Makes sure that the module is loaded.
+pub fn make_sure() {
     if !std::path::Path::new(MODULE).exists() {
         crate::report::skip("there is no /lib/pidns/pidns.ko");
     }
@@ -45,13 +50,15 @@ pub fn start() {
     }
 }
 
-fn load() -> nix::Result<()> {
+pub fn load() -> nix::Result<()> {
+    load_with(c"")
+}
+
+pub fn load_with(parameters: &std::ffi::CStr) -> nix::Result<()> {
     let file = std::fs::File::open(MODULE).expect("open of the module");
+    let (fd, parameters) = (file.as_raw_fd(), parameters.as_ptr());
     // SAFETY: the string is live.
-    Errno::result(unsafe {
-        libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), c"".as_ptr(), 0)
-    })
-    .map(drop)
+    Errno::result(unsafe { libc::syscall(libc::SYS_finit_module, fd, parameters, 0) }).map(drop)
 }
 
 pub fn unload() -> nix::Result<()> {
@@ -205,17 +212,16 @@ fn processes_live_through_an_unload() {
     }
 }
 
+/// How many functions of the kernel are hooked.
+#[track_caller]
+pub fn hooked() -> usize {
+    let trace = Proc::try_mount(c"tracefs").unwrap_or_else(|_| crate::report::skip("no tracefs"));
+    let functions = trace.read("enabled_functions");
+    functions.expect("enabled_functions").lines().count()
+}
+
 fn no_function_stays_hooked() {
     start();
-    let hooked = || {
-        let trace =
-            Proc::try_mount(c"tracefs").unwrap_or_else(|_| crate::report::skip("no tracefs"));
-        trace
-            .read("enabled_functions")
-            .expect("enabled_functions")
-            .lines()
-            .count()
-    };
     check!(
         hooked() > 0,
         true,
@@ -227,7 +233,7 @@ fn no_function_stays_hooked() {
 }
 
 /// Children of the caller that fork for as long as they live, one for each processor.
-fn storm() -> Vec<Child> {
+pub fn storm() -> Vec<Child> {
     let processors = std::thread::available_parallelism().map_or(2, |n| n.get());
     (0..processors)
         .map(|_| {

@@ -46,6 +46,7 @@ mod signals;
 mod status;
 mod storm;
 mod sysctl;
+mod takeover;
 mod tools;
 mod translate;
 mod view;
@@ -230,6 +231,15 @@ const GROUPS: &[Group] = &[
     Group {
         name: "load",
         parts: &[holders::TESTS, leavings::TESTS, load::TESTS, load::STORMS],
+    },
+    Group {
+        name: "takeover",
+        parts: &[
+            takeover::sides::TESTS,
+            takeover::pending::TESTS,
+            takeover::unload::TESTS,
+            takeover::storm::TESTS,
+        ],
     },
 ];
 

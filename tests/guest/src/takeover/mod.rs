@@ -1,0 +1,77 @@
+//! The module comes to a kernel that has pid namespaces of its own, and goes again: their inits have
+//! two sides for as long as it is there.
+
+pub mod pending;
+pub mod sides;
+pub mod storm;
+pub mod unload;
+
+use crate::exec::program::{attack_init, ATTACK};
+use crate::harness::kernel;
+use crate::process::{new_ns, sleep_for_ever, Child, End};
+use crate::talk::Talk;
+use crate::way::WAYS;
+
+/// Skips the test on other kernels; makes sure that the module is there, and two-sided.
+fn start() {
+    if kernel() != "takeover" {
+        crate::report::skip("only where the kernel has pid namespaces, and the module takes over");
+    }
+    crate::load::make_sure();
+    crate::mode::set(1);
+}
+
+/// An init of so many threads, which answers words, and lets a child attack it when it is told to.
+#[track_caller]
+fn new_init(threads: usize) -> Child {
+    let init = new_ns(|talk| live(talk, threads));
+    init.check_alive();
+    init
+}
+
+fn live(talk: &Talk, threads: usize) {
+    for _ in 1..threads {
+        std::thread::spawn(|| sleep_for_ever());
+    }
+    while let Some(words) = talk.hear_or_end() {
+        if words[0] == ATTACK {
+            attack_init();
+        }
+        talk.say_all(&words);
+    }
+}
+
+/// Fails the test unless nothing comes through to init by mainline's verdict.
+#[track_caller]
+fn check_one_sided(init: &Child) {
+    attack(init);
+    for way in WAYS {
+        for signal in [libc::SIGTERM, libc::SIGQUIT, libc::SIGTSTP, 40] {
+            check!(
+                way.send(init.pid, signal),
+                Ok(()),
+                "signal {signal} by {way:?}"
+            );
+        }
+        init.check_alive();
+    }
+}
+
+/// Fails the test unless init stands what comes from inside and falls to what comes from outside.
+#[track_caller]
+fn check_two_sided(init: Child) {
+    attack(&init);
+    init.check_alive();
+    init.kill(libc::SIGTERM);
+    check!(
+        init.wait(),
+        End::Killed(libc::SIGTERM),
+        "SIGTERM from outside"
+    );
+}
+
+#[track_caller]
+fn attack(init: &Child) {
+    init.say(ATTACK);
+    check!(init.hear(), ATTACK);
+}
