@@ -62,6 +62,8 @@ SHIM(const struct proc_ns_operations *, proc_ns_ops, (struct inode *inode),
 SHIM(bool, super_active, (struct super_block *sb), return atomic_inc_not_zero(&sb->s_active))
 SHIM(bool, dir_emit_dots, (struct file *file, struct dir_context *ctx),
      return dir_emit_dots(file, ctx))
+SHIM(void, log_memfd_refused, (int scope), pr_err_ratelimited(
+     "%s[%d]: memfd_create() requires MFD_NOEXEC_SEAL with vm.memfd_noexec=%d\n", current->comm, task_pid_nr(current), scope))
 
 /* Tasks and signals */
 SHIM(void, task_lock, (struct task_struct *task), task_lock(task))

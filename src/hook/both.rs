@@ -33,6 +33,7 @@ imports! {
     #[cfg(pidns_jumps)] update_ftrace_direct_del
     #[cfg(pidns_jumps)] ftrace_find_rec_direct
     siginfo_layout
+    __send_signal_locked
     next_signal
     task_curr
     signal_wake_up_state
@@ -46,7 +47,6 @@ imports! {
 hooks! {
     // The two sides of an init.
     send_signal_locked => signal::send::send_signal_locked, replaced;
-    __send_signal_locked => signal::send::__send_signal_locked, wrapped;
     dequeue_signal => signal::take::dequeue_signal, wrapped;
     ptrace_stop => signal::trace::ptrace_stop, wrapped when signal::trace::is_handed_over;
 }

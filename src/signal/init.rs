@@ -10,7 +10,7 @@ use crate::{
     bindings::{
         self, kernel_siginfo, pid_namespace, pid_type, signal_struct, sigpending, task_struct,
     },
-    hook::{kernel_fn, original},
+    hook::kernel_fn,
     observe,
 };
 use core::ptr;
@@ -77,6 +77,10 @@ impl Sent {
             observe::signal::sent(ns, self.t, self.sig, self.sender, disposition, verdict);
             match (self.sender, verdict) {
                 _ if !two_sided => self.pass_on(),
+                // A tracer may have come since the verdict, without the lock: then it is queued after all.
+                (Some(Sender::Inside) | None, _) if self.sig == SIGSTOP => {
+                    self.send_stop_from_inside()
+                }
                 // Nothing stays of it.
                 (_, Verdict::Ignore | Verdict::Drop) => self.pass_on(),
                 (Some(Sender::Ancestor), _) => self.send_from_outside(verdict),
@@ -108,7 +112,7 @@ impl Sent {
     unsafe fn pass_on(&self) -> c_int {
         let force = verdict::force(self.sender);
         // SAFETY: The promise of `send`.
-        unsafe { original::__send_signal_locked(self.sig, self.info, self.t, self.type_, force) }
+        unsafe { kernel_fn::__send_signal_locked(self.sig, self.info, self.t, self.type_, force) }
     }
 
     /// Names the task behind a signal that the kernel sends: an exiting one that hangs its session up, or one
@@ -165,7 +169,8 @@ impl Sent {
     }
 
     /// It reaches an init on its way out, which the kernel protects no longer: a fault or a signal ends it, and it may
-    /// yet have to dump core. Nothing from inside is to come first, or cut that short.
+    /// yet have to dump core. Nothing from inside is to come first, or cut that short. The fault itself comes here too:
+    /// nobody has sent it, and its code is above 0, as no task can write it in another's name.
     ///
     /// # Safety
     ///
@@ -176,7 +181,13 @@ impl Sent {
             let disposition = disposition(self.t, self.sig);
             let ends = disposition == Disposition::Default
                 && verdict::default_action(self.sig) != Action::Nothing;
-            if two_sided && ends && !verdict::force(self.sender) {
+            let by_task = match self.sender {
+                Some(Sender::Inside) => true,
+                // The fault itself has a code above 0, which no task can claim.
+                None => (*self.info).__bindgen_anon_1.si_code <= 0,
+                Some(Sender::Kernel | Sender::Ancestor) => false,
+            };
+            if two_sided && ends && by_task {
                 let drop = Verdict::Drop;
                 observe::signal::sent(ns, self.t, self.sig, self.sender, disposition, drop);
                 return 0;
@@ -221,9 +232,6 @@ impl Sent {
     unsafe fn send_from_inside(&self) -> c_int {
         // SAFETY: The promise of `send`.
         unsafe {
-            if self.sig == SIGSTOP {
-                return self.send_stop_from_inside();
-            }
             let signal = (*self.t).signal;
             let alone = ptr::eq((*signal).thread_head.next, (*signal).thread_head.prev);
             let for_all = self.type_ != bindings::pid_type_PIDTYPE_PID;
@@ -234,7 +242,7 @@ impl Sent {
         }
     }
 
-    /// It is queued because a tracer sees it first. Whoever takes it would not be asked whether it may stop an init.
+    /// It is queued if a tracer sees it first. Whoever takes it would not be asked whether it may stop an init.
     ///
     /// # Safety
     ///
@@ -343,7 +351,7 @@ pub(super) unsafe fn disposition(t: *const task_struct, sig: c_int) -> Dispositi
 
 /// Keeps the kernel from ending a process when it queues a signal: while it is up, no thread seems to be
 /// free to take that (`sigtimedwait` does the same). The `siglock` must be held meanwhile.
-pub(super) struct Shield {
+struct Shield {
     signal: *mut signal_struct,
     sig: c_int,
 }
@@ -352,7 +360,7 @@ impl Shield {
     /// # Safety
     ///
     /// The `siglock` of the process must be held until the shield is dropped.
-    pub(super) unsafe fn raise(signal: *mut signal_struct, sig: c_int) -> Self {
+    unsafe fn raise(signal: *mut signal_struct, sig: c_int) -> Self {
         // SAFETY: The caller's promise.
         unsafe {
             act::for_each_thread(signal, |t| {

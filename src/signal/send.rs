@@ -3,13 +3,13 @@
 //! The send side: who sent this signal, as its target sees it.
 
 use super::{
-    init::{Sent, Shield},
-    is_outside, is_unkillable, mode,
-    verdict::{self, Origin, SIGKILL},
+    init::Sent,
+    is_outside,
+    verdict::{self, Origin},
 };
 use crate::{
     bindings::{self, kernel_siginfo, pid_type, task_struct},
-    hook::{kernel_fn, original},
+    hook::kernel_fn,
     pid::{active_ns, is_first, is_init},
 };
 use core::mem::MaybeUninit;
@@ -49,32 +49,9 @@ pub(crate) unsafe extern "C" fn send_signal_locked(
         let force = verdict::force(sender);
         // Whoever it is: the kernel's flag goes when a fault or a signal begins to end it.
         if is_first(ns) || !is_init((*(*t).signal).pids[bindings::pid_type_PIDTYPE_TGID as usize]) {
-            return original::__send_signal_locked(sig, info, t, type_, force);
+            return kernel_fn::__send_signal_locked(sig, info, t, type_, force);
         }
         Sent::new(sig, info, t, type_, sender).send(ns)
-    }
-}
-
-/// Wraps `kernel/signal.c: __send_signal_locked` for those who call it themselves: `do_notify_parent`, with
-/// whatever signal a child was to end with. In the kernel's name; no such signal ends an init.
-///
-/// Any context; sleeps never.
-///
-/// # Safety
-///
-/// The kernel's: the `siglock` of `t` is held.
-pub(crate) unsafe extern "C" fn __send_signal_locked(
-    sig: c_int,
-    info: *mut kernel_siginfo,
-    t: *mut task_struct,
-    type_: pid_type,
-    force: bool,
-) -> c_int {
-    // SAFETY: The caller's promise.
-    unsafe {
-        let _shield = (is_unkillable(t) && sig != SIGKILL && mode::two_sided())
-            .then(|| Shield::raise((*t).signal, sig));
-        original::__send_signal_locked(sig, info, t, type_, force)
     }
 }
 

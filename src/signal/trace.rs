@@ -97,7 +97,10 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
         }
         // What is blocked, or comes after a fatal signal, the kernel sends again, as the init's own.
         if !set::has(&(*me).blocked, sig) && !bindings::pidns_fatal_signal_pending(me) {
-            return take(me, sig, info, sender);
+            let sig = take(me, sig, info, sender);
+            // An end that has begun `get_signal` sees by itself; a signal the kernel would send again.
+            let ends = bindings::pidns_fatal_signal_pending(me);
+            return if ends { 0 } else { sig };
         }
         if sender != Some(Sender::Ancestor) {
             return sig;

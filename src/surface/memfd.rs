@@ -8,38 +8,37 @@ use crate::{
     hook::{original, Guest},
     namespace::memfd_noexec_scope,
     pid::current_ns,
+    surface::noexec,
 };
 use kernel::prelude::*;
 
-const EXEC: u32 = bindings::MFD_EXEC;
-const NOEXEC_SEAL: u32 = bindings::MFD_NOEXEC_SEAL;
+const _: () = assert!(
+    noexec::CLOEXEC == bindings::MFD_CLOEXEC
+        && noexec::ALLOW_SEALING == bindings::MFD_ALLOW_SEALING
+        && noexec::HUGETLB == bindings::MFD_HUGETLB
+        && noexec::NOEXEC_SEAL == bindings::MFD_NOEXEC_SEAL
+        && noexec::EXEC == bindings::MFD_EXEC
+        && noexec::HUGE_SIZE == bindings::MFD_HUGE_MASK << bindings::MFD_HUGE_SHIFT
+        && noexec::SCOPE_SEAL == bindings::MEMFD_NOEXEC_SCOPE_NOEXEC_SEAL as i32
+        && noexec::SCOPE_ENFORCED == bindings::MEMFD_NOEXEC_SCOPE_NOEXEC_ENFORCED as i32
+);
 
-/// The flags that the kernel gets for the caller's `flags`. What is invalid stays so.
+/// The flags that the kernel gets for the current task's `flags`. A refusal is logged, as in mainline.
 ///
 /// # Errors
 ///
-/// `EACCES` if the file may be executable and no such files are allowed.
-fn flags_in(scope: i32, flags: u32) -> Result<u32> {
-    let mut known = bindings::MFD_CLOEXEC | bindings::MFD_ALLOW_SEALING | EXEC | NOEXEC_SEAL;
-    known |= bindings::MFD_HUGETLB;
-    if flags & bindings::MFD_HUGETLB != 0 {
-        known |= bindings::MFD_HUGE_MASK << bindings::MFD_HUGE_SHIFT;
+/// `EACCES` if the file may be executed and no such files are allowed.
+fn flags_of_current(flags: usize) -> Result<usize> {
+    // SAFETY: The current task holds its namespace.
+    let scope = unsafe { memfd_noexec_scope(current_ns()) };
+    match noexec::flags_in(scope, flags as u32) {
+        Ok(flags) => Ok(flags as usize),
+        Err(noexec::Refused) => {
+            // SAFETY: It only reads the current task.
+            unsafe { bindings::pidns_log_memfd_refused(scope) };
+            Err(EACCES)
+        }
     }
-    let both = EXEC | NOEXEC_SEAL;
-    if flags & !known != 0 || flags & both == both {
-        return Ok(flags);
-    }
-    let sealed = scope >= bindings::MEMFD_NOEXEC_SCOPE_NOEXEC_SEAL as i32;
-    let flags = if flags & both == 0 && sealed {
-        flags | NOEXEC_SEAL
-    } else {
-        flags
-    };
-    let enforced = scope >= bindings::MEMFD_NOEXEC_SCOPE_NOEXEC_ENFORCED as i32;
-    if enforced && flags & NOEXEC_SEAL == 0 {
-        return Err(EACCES);
-    }
-    Ok(flags)
 }
 
 /// Wraps the system call of 64-bit programs.
@@ -51,10 +50,10 @@ pub(crate) unsafe extern "C" fn __x64_sys_memfd_create(regs: *const pt_regs) -> 
     let _guest = Guest::enter();
     // SAFETY: The caller's promise. The caller's own registers stay as they are.
     unsafe {
-        match flags_in(memfd_noexec_scope(current_ns()), (*regs).si as u32) {
+        match flags_of_current((*regs).si) {
             Ok(flags) => {
                 let mut changed = *regs;
-                changed.si = flags as usize;
+                changed.si = flags;
                 original::__x64_sys_memfd_create(&changed)
             }
             Err(error) => error.to_errno() as c_long,
@@ -72,10 +71,10 @@ pub(crate) unsafe extern "C" fn __ia32_sys_memfd_create(regs: *const pt_regs) ->
     let _guest = Guest::enter();
     // SAFETY: As above.
     unsafe {
-        match flags_in(memfd_noexec_scope(current_ns()), (*regs).cx as u32) {
+        match flags_of_current((*regs).cx) {
             Ok(flags) => {
                 let mut changed = *regs;
-                changed.cx = flags as usize;
+                changed.cx = flags;
                 original::__ia32_sys_memfd_create(&changed)
             }
             Err(error) => error.to_errno() as c_long,

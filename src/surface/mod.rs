@@ -5,10 +5,13 @@
 
 #[cfg(CONFIG_BPF_SYSCALL)]
 pub(crate) mod bpf;
+mod file;
 #[cfg(CONFIG_FUSE_FS = "y")]
 pub(crate) mod fuse;
 #[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_X86_64))]
 pub(crate) mod memfd;
+#[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_X86_64))]
+mod noexec;
 pub(crate) mod nsfs;
 #[cfg(CONFIG_PERF_EVENTS)]
 pub(crate) mod perf;
@@ -24,6 +27,7 @@ pub(crate) mod status;
 mod sysctl;
 #[cfg(CONFIG_SYSVIPC)]
 pub(crate) mod sysvipc;
+mod task;
 pub(crate) mod unshare;
 
 use crate::{hook, namespace::first};

@@ -7,7 +7,7 @@ use crate::{
     hook::{self, kernel_fn, original, Guest, Inside},
     namespace::{operations, Reference},
     pid::numbers_below,
-    surface::{procfs, status::Text},
+    surface::{procfs, status::Text, task::Task},
 };
 use kernel::{error::to_result, prelude::*};
 
@@ -73,22 +73,12 @@ enum Which {
 /// `file` must be a pidfd that is held.
 unsafe fn namespace_of(file: *mut file, which: Which, arg: c_ulong) -> Result<Reference> {
     // SAFETY: The caller's promise; a pidfd holds its pid.
-    let task = unsafe {
-        bindings::get_pid_task(kernel_fn::pidfd_pid(file), bindings::pid_type_PIDTYPE_PID)
-    };
-    if task.is_null() {
-        return Err(ESRCH);
+    let task = unsafe { Task::of(kernel_fn::pidfd_pid(file)) }.ok_or(ESRCH)?;
+    if arg != 0 {
+        return Err(EINVAL);
     }
-    // SAFETY: `get_pid_task` gave a reference.
-    unsafe {
-        let result = if arg == 0 {
-            checked_namespace_of(task, which)
-        } else {
-            Err(EINVAL)
-        };
-        bindings::put_task_struct(task);
-        result
-    }
+    // SAFETY: `task` is held.
+    unsafe { checked_namespace_of(task.as_ptr(), which) }
 }
 
 /// # Safety

@@ -11,9 +11,10 @@ use crate::{
         Holder,
     },
     pid::current_ns,
+    surface::file::File,
 };
 use core::{ffi::CStr, ptr};
-use kernel::{error::from_err_ptr, prelude::*};
+use kernel::prelude::*;
 
 /// Wraps `proc_parse_param`, which refuses the option.
 ///
@@ -67,16 +68,6 @@ impl Refusal {
     }
 }
 
-/// A file that is held.
-struct File(*mut bindings::file);
-
-impl Drop for File {
-    fn drop(&mut self) {
-        // SAFETY: Ours.
-        unsafe { bindings::fput(self.0) };
-    }
-}
-
 /// # Safety
 ///
 /// `context` and `parameter` must be the current task's to change; the parameter's value is a file
@@ -91,11 +82,11 @@ unsafe fn set(context: *mut fs_context, parameter: *mut fs_parameter) -> Result<
             ));
         }
         let no_file = |error| Refusal(c"could not get file from pidns argument", error);
-        let file = File(from_err_ptr(file_of(parameter)).map_err(no_file)?);
-        if !kernel_fn::proc_ns_file(file.0) {
+        let file = File::from_raw(file_of(parameter)).map_err(no_file)?;
+        if !kernel_fn::proc_ns_file(file.as_ptr()) {
             return Err(Refusal(c"pidns argument is not an nsfs file", EINVAL));
         }
-        let common: *mut bindings::ns_common = (*(*file.0).f_inode).i_private.cast();
+        let common: *mut bindings::ns_common = (*(*file.as_ptr()).f_inode).i_private.cast();
         if (*common).ns_type != bindings::CLONE_NEWPID {
             return Err(Refusal(c"pidns argument is not a pidns file", EINVAL));
         }

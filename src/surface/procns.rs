@@ -12,6 +12,7 @@ use crate::{
     },
     hook::{self, kernel_fn, original, Guest, Inside, NS_OPERATIONS, PROC_NS_INSTANTIATE},
     namespace::operations,
+    surface::task::Task,
 };
 use core::{
     ffi::CStr,
@@ -31,32 +32,14 @@ fn ours() -> [*const proc_ns_operations; 2] {
     [operations::own(), operations::for_children()]
 }
 
-/// A task that is held.
-struct Task(*mut task_struct);
-
-impl Task {
-    /// The task whose directory `inode` is in, if it was not reaped yet.
-    ///
-    /// # Safety
-    ///
-    /// `inode` must be one of procfs, below a task's directory.
-    unsafe fn of(inode: *mut inode) -> Option<Self> {
-        // SAFETY: Such an inode holds the task's pid.
-        let task = unsafe {
-            bindings::get_pid_task(
-                bindings::pidns_proc_pid(inode),
-                bindings::pid_type_PIDTYPE_PID,
-            )
-        };
-        (!task.is_null()).then(|| Self(task))
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        // SAFETY: `get_pid_task` took the reference.
-        unsafe { bindings::put_task_struct(self.0) };
-    }
+/// The task whose directory `inode` is in, if it was not reaped yet.
+///
+/// # Safety
+///
+/// `inode` must be one of procfs, below a task's directory.
+unsafe fn task_of(inode: *mut inode) -> Option<Task> {
+    // SAFETY: Such an inode holds the task's pid.
+    unsafe { Task::of(bindings::pidns_proc_pid(inode)) }
 }
 
 /// The name of a link to what `operations` name.
@@ -91,11 +74,11 @@ pub(crate) unsafe extern "C" fn proc_ns_dir_lookup(
         else {
             return original::proc_ns_dir_lookup(dir, entry, flags);
         };
-        let Some(task) = Task::of(dir) else {
+        let Some(task) = task_of(dir) else {
             return ENOENT.to_ptr();
         };
         USED.store(true, Ordering::Relaxed);
-        kernel_fn::proc_ns_instantiate(entry, task.0, ns_operations.cast())
+        kernel_fn::proc_ns_instantiate(entry, task.as_ptr(), ns_operations.cast())
     }
 }
 
@@ -115,7 +98,7 @@ pub(crate) unsafe extern "C" fn proc_ns_dir_readdir(
         if !hook::armed() {
             return original::proc_ns_dir_readdir(directory, context);
         }
-        let Some(task) = Task::of((*directory).f_inode) else {
+        let Some(task) = task_of((*directory).f_inode) else {
             return ENOENT.to_errno();
         };
         if !bindings::pidns_dir_emit_dots(directory, context) {
@@ -168,7 +151,7 @@ unsafe fn emit(
             name.as_ptr().cast(),
             name.len() as c_uint,
             Some(instantiate),
-            task.0,
+            task.as_ptr(),
             operations.cast(),
         )
     }

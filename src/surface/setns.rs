@@ -7,10 +7,10 @@
 //! order, and the task changes over only when none is refused.
 
 use crate::{
-    bindings::{self, cred, file, fs_struct, ns_common, nsproxy, nsset, pt_regs, task_struct},
+    bindings::{self, cred, fs_struct, ns_common, nsproxy, nsset, pt_regs, task_struct},
     hook::{self, kernel_fn, original, Inside},
     namespace::{operations, Reference},
-    surface::unshare::create_new_namespaces,
+    surface::{file::File, unshare::create_new_namespaces},
 };
 use kernel::{error::from_err_ptr, error::to_result, prelude::*};
 
@@ -83,31 +83,14 @@ fn setns(fd: u32, flags: u32) -> Option<c_long> {
     if flags & NEWPID == 0 || !hook::armed() {
         return None;
     }
-    let file = File::get(fd)?;
+    let file = File::of_descriptor(fd)?;
     // SAFETY: `file` is held.
-    let pid = from_err_ptr(unsafe { kernel_fn::pidfd_pid(file.0) }).ok()?;
+    let pid = from_err_ptr(unsafe { kernel_fn::pidfd_pid(file.as_ptr()) }).ok()?;
     // SAFETY: The pidfd holds its pid.
     Some(match unsafe { move_to(pid, flags) } {
         Ok(()) => 0,
         Err(error) => error.to_errno() as c_long,
     })
-}
-
-struct File(*mut file);
-
-impl File {
-    fn get(fd: u32) -> Option<Self> {
-        // SAFETY: A query of the current task's descriptors.
-        let file = unsafe { bindings::fget(fd) };
-        (!file.is_null()).then(|| Self(file))
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        // SAFETY: Taken in `get`.
-        unsafe { bindings::fput(self.0) };
-    }
 }
 
 /// Moves the current task to the namespaces of the process `pid` that `flags` name.

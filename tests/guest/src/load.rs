@@ -127,12 +127,14 @@ fn without_the_module_there_are_no_namespaces() {
 /// Fails unless the module stays for as long as something is held, and goes when it is let go.
 #[track_caller]
 pub fn check_held(let_go: impl FnOnce()) {
-    for _ in 0..3 {
+    // For longer than a namespace needs to go that nothing holds.
+    for _ in 0..scale(20, 60) {
         check!(
             unload(),
             Err(Errno::EAGAIN),
             "unload while something is held"
         );
+        std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let_go();
     unload_soon();

@@ -12,6 +12,7 @@ mod bpf;
 mod btf;
 mod catch;
 mod clone;
+mod compat;
 mod fire;
 mod fs_context;
 mod mail;
@@ -199,7 +200,6 @@ const GROUPS: &[Group] = &[
             observe::life::TESTS,
             observe::counts::TESTS,
             observe::namespaces::TESTS,
-            observe::unload::TESTS,
         ],
     },
     Group {
@@ -230,7 +230,13 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "load",
-        parts: &[holders::TESTS, leavings::TESTS, load::TESTS, load::STORMS],
+        parts: &[
+            holders::TESTS,
+            leavings::TESTS,
+            load::TESTS,
+            observe::unload::TESTS,
+            load::STORMS,
+        ],
     },
     Group {
         name: "takeover",
@@ -239,6 +245,7 @@ const GROUPS: &[Group] = &[
             takeover::pending::TESTS,
             takeover::unload::TESTS,
             takeover::storm::TESTS,
+            observe::unload::TESTS,
         ],
     },
 ];

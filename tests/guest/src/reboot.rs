@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 
 use crate::clone::{Clone, NEWPID};
+use crate::compat::call32;
 use crate::harness::Test;
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_BOOT};
 use crate::process::{echo, fork, new_ns, sleep_for_ever, End};
@@ -204,27 +205,15 @@ fn not_by_a_stranger_to_the_user_namespace() {
 
 /// The machine has two doors to this system call: a namespace's root must find both the same.
 fn by_the_system_call_of_32_bit_programs() {
-    const NR_REBOOT: i32 = 88;
-    let reboot32 = |command: u32| -> i32 {
-        let mut result = NR_REBOOT;
-        // SAFETY: the call reads its registers alone; rbx is put back.
-        unsafe {
-            std::arch::asm!(
-                "xchg {magic1:r}, rbx",
-                "int 0x80",
-                "xchg {magic1:r}, rbx",
-                magic1 = inout(reg) u64::from(MAGIC1) => _,
-                inout("eax") result,
-                in("ecx") MAGIC2,
-                in("edx") command,
-                in("esi") 0,
-            );
-        }
-        result
-    };
+    const REBOOT: i32 = 88;
+    let reboot32 = |command| call32(REBOOT, [MAGIC1, MAGIC2, command]);
     let init = new_ns(|_| {
-        check!(reboot32(CAD_ON), -libc::EINVAL, "a command for machines");
-        reboot32(POWER_OFF);
+        check!(
+            reboot32(CAD_ON),
+            Err(Errno::EINVAL),
+            "a command for machines"
+        );
+        let _ = reboot32(POWER_OFF);
     });
     check!(init.wait(), End::Killed(libc::SIGINT));
 }

@@ -20,7 +20,7 @@ use crate::process::{
 use crate::storm::in_parallel;
 use crate::way::{sigqueue, WAYS};
 
-pub const TESTS: &[Test] = tests![120;
+pub const TESTS: &[Test] = tests![900;
     an_init_that_the_inside_attacks_lives,
     an_init_of_four_threads_that_the_inside_attacks_lives,
     an_init_that_the_outside_ends_ends,

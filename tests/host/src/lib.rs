@@ -6,10 +6,13 @@
 // Each rule has its test; whether the module uses all of a file is for the module's build to say.
 #![allow(dead_code)]
 
+#[path = "../../../src/surface/noexec.rs"]
+mod noexec;
 #[path = "../../../src/pid/number.rs"]
 mod number;
 #[path = "../../../src/signal/verdict.rs"]
 mod verdict;
 
+mod noexec_rules;
 mod number_rules;
 mod verdict_rules;

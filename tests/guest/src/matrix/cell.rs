@@ -174,7 +174,7 @@ impl Cell {
     }
 
     /// Whether the signal is sent to a thread, the leader, and not to the process.
-    pub fn is_for_a_thread(&self) -> bool {
+    pub fn is_to_thread(&self) -> bool {
         matches!(self.way, Way::Tgkill | Way::TgSigqueue)
     }
 

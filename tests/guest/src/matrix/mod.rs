@@ -13,7 +13,7 @@ use crate::report::{complain, note};
 use cell::{Cell, Effect, Outcome};
 use observer::{Init, Observer};
 
-pub const TESTS: &[Test] = tests![300; as_mainline, two_sided];
+pub const TESTS: &[Test] = tests![1500; as_mainline, two_sided];
 
 const WORKERS: usize = 4;
 /// How many wrong cells a worker tells about, and after how many it gives up.
@@ -29,7 +29,7 @@ fn as_mainline() {
 
 fn two_sided() {
     mode::two_sided();
-    run(table::two_sided, 1);
+    run(table::two_sided, 5);
 }
 
 /// Plays every `step`th cell, and far fewer on a debug kernel. No dimension is a multiple of a step.

@@ -49,7 +49,7 @@ fn outcome(cell: &Cell, default: Effect) -> Outcome {
         Blocked::Nobody => false,
         Blocked::Everybody => true,
         // Another thread takes what was sent to the process.
-        Blocked::Leader => cell.is_for_a_thread(),
+        Blocked::Leader => cell.is_to_thread(),
     };
     if waits {
         Outcome {
@@ -75,7 +75,7 @@ pub fn mainline(cell: &Cell) -> Outcome {
     // What the addressed thread blocks is queued, and if another can take it at once, nobody asks
     // whether the process is an init.
     let taken_by_another = cell.blocked == Blocked::Leader
-        && !cell.is_for_a_thread()
+        && !cell.is_to_thread()
         && !cell.shape.traced
         && default_action(cell.signal) == Action::Terminate;
     let acts = (outside && is_kernel_only(cell.signal)) || stops || taken_by_another;

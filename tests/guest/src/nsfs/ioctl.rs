@@ -5,9 +5,9 @@ use nix::errno::Errno;
 use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::ns_file::{
-    give_own, inode_of, two_levels, NsFile, NS_GET_MNTNS_ID, NS_GET_NSTYPE, NS_GET_OWNER_UID,
-    NS_GET_PARENT, NS_GET_PID_FROM_PIDNS, NS_GET_PID_IN_PIDNS, NS_GET_TGID_FROM_PIDNS,
-    NS_GET_TGID_IN_PIDNS, NS_GET_USERNS,
+    give_own, inode_of, two_levels, NsFile, NS_GET_ID, NS_GET_MNTNS_ID, NS_GET_NSTYPE,
+    NS_GET_OWNER_UID, NS_GET_PARENT, NS_GET_PID_FROM_PIDNS, NS_GET_PID_IN_PIDNS,
+    NS_GET_TGID_FROM_PIDNS, NS_GET_TGID_IN_PIDNS, NS_GET_USERNS,
 };
 use crate::process::{fork, new_ns, pid, sleepers, tid, unshare, unshare_pid, wait_for_word};
 
@@ -323,4 +323,7 @@ fn the_64_bit_number() {
     sorted.sort_unstable();
     sorted.dedup();
     check!(seen, sorted, "the numbers of one namespace after another");
+    // SAFETY: the kernel checks the pointer.
+    let nowhere = unsafe { libc::ioctl(NsFile::of("self").fd(), NS_GET_ID, 8usize) };
+    check!(Errno::result(nowhere), Err(Errno::EFAULT));
 }

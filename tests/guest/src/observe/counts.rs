@@ -12,7 +12,7 @@ use crate::process::{
 };
 use crate::talk::Talk;
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     dropped_from_inside,
     what_is_asked_for_or_does_nothing_is_not_counted,
     dropped_when_taken,

@@ -8,7 +8,7 @@ use crate::process::{
     eventually, fork, new_ns, sleepers, unshare, unshare_pid, wait_for_word, End,
 };
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     a_namespace_comes_and_goes,
     a_namespace_in_a_namespace,
     a_namespace_that_nobody_enters,

@@ -14,7 +14,7 @@ use crate::process::{
     Child, End,
 };
 
-pub const TESTS: &[Test] = tests![120;
+pub const TESTS: &[Test] = tests![300;
     the_first_namespace,
     a_line_for_each_level,
     a_namespace_that_nobody_entered,

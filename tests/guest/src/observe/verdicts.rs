@@ -13,7 +13,7 @@ use crate::process::{
 };
 use crate::talk::Talk;
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     a_signal_from_inside,
     a_signal_from_outside,
     what_init_ignores_or_has_a_handler_for,

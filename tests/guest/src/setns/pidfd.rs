@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::errno::Errno;
 
 use crate::clone::{Clone, NEWPID};
+use crate::compat::call32;
 use crate::harness::Test;
 use crate::ns_file::{inode_of, setns, NsFile};
 use crate::privilege::become_nobody;
@@ -20,6 +21,7 @@ pub const TESTS: &[Test] = tests![
     the_processes_own_not_its_childrens,
     of_the_caller,
     of_a_thread,
+    by_the_system_call_of_32_bit_programs,
     no_flags_and_wrong_flags,
     all_or_nothing_outside_of_the_subtree,
     all_or_nothing_with_a_user_namespace,
@@ -116,6 +118,21 @@ fn of_a_thread() {
         Ok(3),
         "after init and its thread"
     );
+}
+
+fn by_the_system_call_of_32_bit_programs() {
+    const SETNS: i32 = 346;
+    let init = new_ns(wait_for_word);
+    let pidfd = init.pidfd();
+    let setns32 = |flags: i32| call32(SETNS, [pidfd.as_raw_fd() as u32, flags as u32, 0]);
+    for flags in [0, libc::CLONE_NEWPID | libc::CLONE_VM] {
+        check!(setns32(flags), Err(Errno::EINVAL), "flags {flags:#x}");
+    }
+    check!(setns32(libc::CLONE_NEWUTS), Ok(0));
+    check!(setns32(libc::CLONE_NEWPID | libc::CLONE_NEWUTS), Ok(0));
+    check!(Clone::new(0).attempt_inside(), Ok(2));
+    init.end();
+    check!(setns32(libc::CLONE_NEWPID), Err(Errno::ESRCH));
 }
 
 fn no_flags_and_wrong_flags() {

@@ -16,7 +16,7 @@ use crate::process::{
 use crate::talk::Talk;
 use crate::way::WAYS;
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     every_way_to_end_it,
     every_signal_that_ends,
     signals_that_do_nothing,

@@ -6,7 +6,7 @@ use crate::harness::Test;
 use crate::mode;
 use crate::way::{Way, WAYS};
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     a_handler_is_installed,
     a_handler_is_taken_away,
     it_is_ignored_meanwhile,

@@ -10,7 +10,7 @@ use crate::process::{echo, eventually, new_ns, sleep_for_ever, wait_for_core, En
 use crate::talk::Talk;
 use crate::way::WAYS;
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     every_signal_that_dumps_core,
     a_core_file,
     a_core_through_a_pipe,

@@ -7,7 +7,6 @@ use nix::errno::Errno;
 
 use super::puppet::change_mask;
 use super::{reset, ALL_KINDS};
-use crate::clone::Clone;
 use crate::exec::program::{start_anew, ATTACK};
 use crate::harness::Test;
 use crate::mode;
@@ -16,7 +15,7 @@ use crate::process::{echo, fork, new_ns, unshare, Child, End};
 use crate::talk::Talk;
 use crate::way::{Forgery, WAYS};
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     by_a_member,
     by_a_member_to_one_that_blocks,
     by_itself,
@@ -24,10 +23,8 @@ pub const TESTS: &[Test] = tests![
     through_a_pidfd_to_its_group,
     by_a_setuid_program,
     in_another_user_namespace,
-    as_the_signal_of_a_childs_end,
     as_the_signal_of_an_open_file,
     as_a_fault_of_an_open_file,
-    by_itself_in_the_kernels_name,
 ];
 
 const SEGV_MAPERR: i32 = 1;
@@ -249,21 +246,6 @@ fn in_another_user_namespace() {
     check_ends(init);
 }
 
-/// A child may say at its birth with which signal its parent learns of its end.
-fn as_the_signal_of_a_childs_end() {
-    mode::two_sided();
-    let init = new_ns(|talk| {
-        reset();
-        for signal in ALL_KINDS {
-            let flags = Clone::new(0).with(|args| args.exit_signal = signal as u64);
-            let child = flags.start(|_| ()).expect("clone3");
-            check!(child.wait(), End::Exit(0));
-        }
-        echo(talk);
-    });
-    check_ends(init);
-}
-
 /// A member lets the kernel send its init these signals for a file, and somebody outside makes that
 /// happen.
 fn check_signals_of_an_open_file(signals: &[i32]) {
@@ -309,14 +291,4 @@ fn as_the_signal_of_an_open_file() {
 fn as_a_fault_of_an_open_file() {
     use libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
     check_signals_of_an_open_file(&[SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP]);
-}
-
-fn by_itself_in_the_kernels_name() {
-    mode::two_sided();
-    let init = new_ns(|talk| {
-        reset();
-        send_all(&[libc::SI_KERNEL], Ok(()));
-        echo(talk);
-    });
-    check_ends(init);
 }

@@ -31,7 +31,6 @@ use crate::way::WAYS;
 /// What a process lives through; as a plain function, so that several may.
 type Story = fn(&Talk);
 
-/// Makes a process that lives through a story.
 type Maker = fn(Story) -> Child;
 
 /// Who lives through a story: a process like any other, and the init that must do the same.

@@ -12,7 +12,7 @@ use crate::process::{echo, errno_of, fork, kill, new_ns, sleep_for_ever, unshare
 use crate::talk::Talk;
 use crate::way::{Way, WAYS};
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     every_level_against_those_below,
     every_level_against_its_own,
     a_group_of_all_levels_and_the_innermost,

@@ -1,13 +1,13 @@
 //! A blocked signal keeps where it came from, and what it does is decided when it is taken.
 
 use super::puppet::Puppet;
-use super::{ALL_KINDS, JOB_CONTROL, MAKERS};
+use super::{ALL_KINDS, JOB_CONTROL};
 use crate::harness::Test;
 use crate::mode;
 use crate::process::{errno_of, kill};
 use crate::way::{Way, WAYS};
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     from_outside_it_acts,
     from_outside_it_stops,
     from_inside_it_does_nothing,
@@ -21,7 +21,6 @@ pub const TESTS: &[Test] = tests![
     an_own_timer_and_the_outside,
     the_outside_and_an_own_timer,
     an_own_timer_alone,
-    a_timer_and_the_outside_run_one_handler,
 ];
 
 const TERM: i32 = libc::SIGTERM;
@@ -278,22 +277,5 @@ fn an_own_timer_alone() {
         init.let_timer_send(signal);
         init.unblock(signal);
         init.survives("its timer");
-    }
-}
-
-/// A standard signal is pending once, however many send it.
-fn a_timer_and_the_outside_run_one_handler() {
-    mode::two_sided();
-    for (who, make) in MAKERS {
-        for signal in [TERM, libc::SIGUSR1] {
-            let puppet = Puppet::new(make);
-            puppet.block(signal);
-            puppet.handle(signal);
-            puppet.let_timer_send(signal);
-            puppet.outside(Way::Kill, signal);
-            puppet.unblock(signal);
-            check!(puppet.runs(), 1, "handlers of {who}");
-            puppet.check_pending(signal, false);
-        }
     }
 }

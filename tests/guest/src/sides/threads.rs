@@ -20,7 +20,7 @@ use crate::process::{
 use crate::talk::Talk;
 use crate::way::{Way, WAYS};
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     one_thread_may_take_it_from_outside,
     one_thread_may_take_it_and_stops_all,
     one_thread_may_take_it_from_inside,
@@ -104,11 +104,11 @@ const TO_ALL: [Way; 4] = [Way::Kill, Way::Sigqueue, Way::Pidfd, Way::PidfdInfo];
 
 fn one_thread_may_take_it_from_outside() {
     mode::two_sided();
-    for taker in 0..COUNT {
+    for (taker, way) in TO_ALL.into_iter().enumerate() {
         for signal in ENDING {
             let team = Team::init();
             team.block_but(signal, taker);
-            team.threads[0].outside(TO_ALL[taker], signal);
+            team.threads[0].outside(way, signal);
             team.ends(signal, &format!("{signal} that thread {taker} takes"));
         }
     }
@@ -158,7 +158,7 @@ fn one_thread_may_take_it_from_inside() {
 
 fn one_thread_lets_it_in() {
     mode::two_sided();
-    for taker in 0..COUNT {
+    for (taker, way) in TO_ALL.into_iter().enumerate() {
         for signal in ENDING {
             let mut team = Team::init();
             team.block_but(signal, COUNT);
@@ -167,7 +167,7 @@ fn one_thread_lets_it_in() {
             team.survives("one from inside");
             team.threads[taker].block(signal);
             team.threads[0].inside(Way::Kill, signal);
-            team.threads[0].outside(TO_ALL[taker], signal);
+            team.threads[0].outside(way, signal);
             team.survives("one that all block");
             let words = format!("{signal} that thread {taker} lets in");
             team.threads.remove(taker).unblock_and_end(signal, &words);

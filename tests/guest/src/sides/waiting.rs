@@ -14,7 +14,7 @@ use crate::process::{echo, errno_of, fork, kill, new_ns, sleep_for_ever, Child, 
 use crate::talk::Talk;
 use crate::way::{Way, WAYS};
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![300;
     by_sigwait,
     by_sigtimedwait,
     by_a_signalfd,

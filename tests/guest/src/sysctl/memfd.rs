@@ -1,13 +1,16 @@
 //! `vm.memfd_noexec`: may memory files be executed? It holds for all namespaces below, too.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 
 use nix::errno::Errno;
 
+use crate::compat::call32;
 use crate::harness::Test;
 use crate::ns_file::NsFile;
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_ADMIN};
-use crate::process::{fork, new_ns};
+use crate::process::{eventually, fork, new_ns};
 
 use super::{get, inside, set};
 
@@ -21,6 +24,8 @@ pub const TESTS: &[Test] = tests![
     what_the_first_scope_does,
     what_the_second_scope_does,
     what_the_third_scope_does,
+    by_the_system_call_of_32_bit_programs,
+    a_refusal_is_logged,
     a_member_that_entered_obeys,
     who_may_write,
 ];
@@ -36,11 +41,30 @@ fn create(flags: u32) -> nix::Result<(bool, i32)> {
     // SAFETY: the name is a string, and the descriptor is new.
     unsafe {
         let fd = libc::syscall(libc::SYS_memfd_create, c"test".as_ptr(), flags);
-        let file = OwnedFd::from_raw_fd(Errno::result(fd)? as i32);
-        let mode = nix::sys::stat::fstat(&file).expect("fstat").st_mode;
-        let seals = libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS);
-        Ok((mode & 0o111 != 0, seals))
+        Ok(nature(OwnedFd::from_raw_fd(Errno::result(fd)? as i32)))
     }
+}
+
+/// The same by the system call of 32-bit programs, with a name that they can point to.
+fn create32(flags: u32) -> nix::Result<(bool, i32)> {
+    const MEMFD_CREATE: i32 = 356;
+    // SAFETY: the mapping is new, as long as is said, and holds an empty string; the descriptor is new.
+    unsafe {
+        let (low, access) = (libc::MAP_32BIT, libc::PROT_READ);
+        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | low;
+        let name = libc::mmap(std::ptr::null_mut(), 4096, access, kind, -1, 0);
+        let result = call32(MEMFD_CREATE, [name as u32, flags, 0]);
+        libc::munmap(name, 4096);
+        Ok(nature(OwnedFd::from_raw_fd(result?)))
+    }
+}
+
+/// Whether a memory file may be executed, and its seals.
+fn nature(file: OwnedFd) -> (bool, i32) {
+    let mode = nix::sys::stat::fstat(&file).expect("fstat").st_mode;
+    // SAFETY: the call takes no pointers.
+    let seals = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) };
+    (mode & 0o111 != 0, seals)
 }
 
 fn the_bounds() {
@@ -176,6 +200,53 @@ fn what_the_third_scope_does() {
         });
         check!(create(MFD_EXEC).map(|m| m.0), Ok(true), "the parent");
     });
+}
+
+fn by_the_system_call_of_32_bit_programs() {
+    inside(|_| {
+        check!(create32(0), create(0));
+        check!(create32(MFD_EXEC | MFD_NOEXEC_SEAL), Err(Errno::EINVAL));
+        for scope in [1, 2] {
+            check!(set(NAME, scope), Ok(()));
+            check!(create32(0).map(|m| m.0), Ok(false), "a {scope}");
+            for flags in [0, MFD_EXEC, MFD_NOEXEC_SEAL] {
+                check!(create32(flags), create(flags), "a {scope}, flags {flags}");
+            }
+        }
+        check!(create32(MFD_EXEC), Err(Errno::EACCES));
+    });
+}
+
+fn a_refusal_is_logged() {
+    let mut options = std::fs::File::options();
+    let log = options.read(true).custom_flags(libc::O_NONBLOCK);
+    let mut log = log.open("/dev/kmsg").expect("open of /dev/kmsg");
+    log.seek(SeekFrom::End(0)).expect("the end of the log");
+    let init = new_ns(|talk| {
+        check!(set(NAME, 2), Ok(()));
+        nix::sys::prctl::set_name(c"insists").expect("PR_SET_NAME");
+        while talk.hear_or_end().is_some() {
+            check!(create(MFD_EXEC), Err(Errno::EACCES));
+            talk.say(0);
+        }
+    });
+    let words = format!(
+        "insists[{}]: memfd_create() requires MFD_NOEXEC_SEAL with vm.memfd_noexec=2\n",
+        init.pid
+    );
+    // The kernel logs no more than ten in five seconds, whoever else was refused.
+    let record = eventually("a refusal in the log", || {
+        init.say(0);
+        init.hear();
+        let mut record = [0; 8192];
+        std::iter::from_fn(|| {
+            let length = log.read(&mut record).ok()?;
+            Some(String::from_utf8_lossy(&record[..length]).into_owned())
+        })
+        .find(|record| record.ends_with(&words))
+    });
+    let (head, text) = record.split_once(';').expect("a record's head");
+    check!((head.split(',').next(), text), (Some("3"), words.as_str()));
 }
 
 fn a_member_that_entered_obeys() {

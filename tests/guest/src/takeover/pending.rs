@@ -9,7 +9,7 @@ use crate::process::{echo, fork, new_ns, Child, End};
 use crate::talk::Talk;
 use crate::way::{Way, VALUE};
 
-pub const TESTS: &[Test] = tests![120;
+pub const TESTS: &[Test] = tests![900;
     a_signal_with_a_handler_survives,
     a_default_action_is_lost_with_the_module,
     a_default_action_comes_back_with_the_module,
@@ -25,10 +25,10 @@ const SIGNALS: [i32; 4] = [libc::SIGTERM, libc::SIGQUIT, 34, 35];
 #[track_caller]
 fn blocking_init() -> Child {
     let init = new_ns(|talk| {
-        SIGNALS.map(|s| mask(libc::SIG_BLOCK, s));
+        SIGNALS.iter().for_each(|s| mask(libc::SIG_BLOCK, *s));
         talk.say(0);
         talk.hear();
-        SIGNALS.map(|s| mask(libc::SIG_UNBLOCK, s));
+        SIGNALS.iter().for_each(|s| mask(libc::SIG_UNBLOCK, *s));
         echo(talk);
     });
     init.hear();
@@ -204,9 +204,9 @@ fn real_time_signals_keep_where_they_came_from() {
     for from_outside in [false, true] {
         start();
         let init = new_ns(|talk| {
-            SIGNALS.map(|s| mask(libc::SIG_BLOCK, s));
+            SIGNALS.iter().for_each(|s| mask(libc::SIG_BLOCK, *s));
             queue_inside(talk);
-            SIGNALS.map(|s| mask(libc::SIG_UNBLOCK, s));
+            SIGNALS.iter().for_each(|s| mask(libc::SIG_UNBLOCK, *s));
             echo(talk);
         });
         init.hear();

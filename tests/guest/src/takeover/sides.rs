@@ -9,7 +9,7 @@ use crate::load::{hooked, load, load_now, load_with, unload, unload_soon};
 use crate::mode;
 use crate::process::{fork, kill, new_ns, sleep_for_ever, Child, End};
 
-pub const TESTS: &[Test] = tests![120;
+pub const TESTS: &[Test] = tests![900;
     inits_from_before_the_load_get_two_sides,
     nested_inits_from_before_the_load_get_two_sides,
     an_unload_leaves_one_side,

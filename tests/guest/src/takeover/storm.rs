@@ -10,7 +10,7 @@ use crate::load::{load_now, storm, unload, unload_soon};
 use crate::process::{fork, new_ns, quit, wait_any, wait_pidfd, Child, End};
 use crate::talk::Talk;
 
-pub const TESTS: &[Test] = tests![600;
+pub const TESTS: &[Test] = tests![900;
     cycles_under_a_storm_of_forks,
     cycles_under_a_storm_of_namespaces,
     cycles_under_a_storm_of_signals_from_inside,

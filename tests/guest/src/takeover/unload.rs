@@ -12,7 +12,7 @@ use crate::harness::Test;
 use crate::load::{load_now, unload, unload_soon};
 use crate::process::{eventually, new_ns, wait_for_core, wait_status, Child, End};
 
-pub const TESTS: &[Test] = tests![120;
+pub const TESTS: &[Test] = tests![900;
     an_unload_with_a_stopped_init,
     an_unload_with_a_frozen_init,
     an_unload_with_a_traced_init,
