@@ -1,7 +1,7 @@
 //! What a user meets: programs as process 1, ended from outside.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use crate::harness::Test;
 use crate::mode;
@@ -23,6 +23,7 @@ fn start(words: &[&str]) -> (Child, i32) {
     let unshare = Command::new("unshare")
         .args(["--pid", "--fork", "--mount-proc"])
         .args(words)
+        .stderr(Stdio::null())
         .spawn()
         .expect("unshare");
     let path = format!("/proc/{0}/task/{0}/children", unshare.id());
