@@ -18,7 +18,8 @@ pub(crate) static SIGQUEUE_CACHE: Data<*mut kmem_cache> = Data::new(c"sigqueue_c
 
 /// `kernel/signal.c`: the tracepoint `signal:signal_generate`.
 #[cfg(CONFIG_TRACEPOINTS)]
-pub(crate) static SIGNAL_GENERATE: Data<crate::bindings::tracepoint> = Data::new(c"__tracepoint_signal_generate");
+pub(crate) static SIGNAL_GENERATE: Data<crate::bindings::tracepoint> =
+    Data::new(c"__tracepoint_signal_generate");
 
 /// Looks up all data, also those of this mode alone.
 pub(super) fn find_data() -> Result {

@@ -108,7 +108,10 @@ pub(crate) unsafe fn taken(
 ///
 /// As for [`sent`].
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "the words of a line of the trace")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the words of a line of the trace"
+)]
 unsafe fn judged(
     ns: *mut pid_namespace,
     t: *mut task_struct,

@@ -7,15 +7,13 @@ use super::{
     shield::Shield,
     verdict::{self, Action, Disposition, Sender, Verdict, SIGKILL, SIGSTOP},
 };
+#[cfg(CONFIG_TRACEPOINTS)]
+use crate::hook::SIGNAL_GENERATE;
 use crate::{
-    bindings::{
-        self, kernel_siginfo, pid_namespace, pid_type, sigpending, task_struct,
-    },
+    bindings::{self, kernel_siginfo, pid_namespace, pid_type, sigpending, task_struct},
     hook::kernel_fn,
     observe,
 };
-#[cfg(CONFIG_TRACEPOINTS)]
-use crate::hook::SIGNAL_GENERATE;
 use core::ptr;
 use kernel::prelude::*;
 
@@ -116,8 +114,8 @@ impl Sent {
     ///
     /// As for [`Sent::send`].
     unsafe fn drop_it(&self) -> c_int {
-        let undoes =
-            verdict::default_action(self.sig) == Action::Stop || self.sig == bindings::SIGCONT as c_int;
+        let undoes = verdict::default_action(self.sig) == Action::Stop
+            || self.sig == bindings::SIGCONT as c_int;
         // SAFETY: The promise of `send`; the tracepoint's key is an atomic counter.
         unsafe {
             if undoes || tracepoint_is_on() {

@@ -2,9 +2,7 @@
 
 //! A traced init: its tracer sees each signal first, and says which it is to take.
 
-use super::{
-    init::Sent, is_outside, is_unkillable, mode, set, take::take, verdict::Sender,
-};
+use super::{init::Sent, is_outside, is_unkillable, mode, set, take::take, verdict::Sender};
 use crate::{
     bindings::{self, kernel_siginfo, pid_type},
     hook::{original, Loaded},

@@ -2,10 +2,7 @@
 
 //! A signal that is queued and must not end its target at once.
 
-use super::{
-    act, set,
-    verdict::SIGKILL,
-};
+use super::{act, set, verdict::SIGKILL};
 use crate::bindings::signal_struct;
 use kernel::prelude::*;
 

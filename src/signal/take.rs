@@ -5,8 +5,7 @@
 use super::{
     act,
     init::disposition,
-    is_unkillable, mode,
-    ptrace,
+    is_unkillable, mode, ptrace,
     queue::Next,
     set,
     verdict::{Disposition, Sender, SIGKILL, SIGSTOP},
