@@ -3,17 +3,27 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 RUSTC ?= rustc
+MANDIR ?= /usr/share/man
 # The one that `make demo` built, where there is no other.
 cache-bindgen := $(wildcard $(or $(PIDNS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pidns)/bindgen/bin/bindgen)
 BINDGEN ?= $(or $(shell command -v bindgen),$(cache-bindgen),bindgen)
 
-.PHONY: modules install demo test parity bench check format clean distclean help kdir
+# Where the kernel of KDIR left what a module in Rust needs; what is missing ends in one line.
+find-kdir = kdir=$$(RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" scripts/kdir "$(KDIR)")
 
-modules: kdir ## Build pidns.ko for the running kernel, or for KDIR=
-	@$(MAKE) -C "$(KDIR)" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
+.PHONY: modules install uninstall demo test parity bench check format clean distclean help
 
-install: kdir ## Install pidns.ko for the kernel of KDIR
-	@$(MAKE) -C "$(KDIR)" M="$(CURDIR)" modules_install
+modules: ## Build pidns.ko for the running kernel, or for KDIR=
+	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
+
+install: modules ## Install pidns.ko for that kernel, and its manual page
+	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" modules_install
+	@install -D -m 644 docs/pidns.4 "$(DESTDIR)$(MANDIR)/man4/pidns.4"
+
+uninstall: ## Remove both
+	@$(find-kdir) && release=$$(cat "$$kdir/include/config/kernel.release") && \
+		rm -f "$(INSTALL_MOD_PATH)/lib/modules/$$release/updates/pidns.ko"* "$(DESTDIR)$(MANDIR)/man4/pidns.4" && \
+		depmod $${INSTALL_MOD_PATH:+-b "$$INSTALL_MOD_PATH"} "$$release"
 
 demo: ## Show in a guest what the module does; sets up everything it needs
 	@scripts/demo
@@ -45,17 +55,3 @@ distclean: clean ## Remove that, and the cache with kernels, tools and guest
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Variables: KDIR (build directory of a kernel), KERNEL_SRC (source for the test kernels), RUSTC, BINDGEN, LLVM'
-
-# What a kernel and a machine need for a module in Rust; what is missing ends in one line.
-have = $(shell grep -q '^$(1)=y' "$(KDIR)/include/config/auto.conf" && echo y)
-tool = $(shell command -v "$(1)")
-kdir:
-	$(if $(wildcard $(KDIR)/Makefile),,$(error $(KDIR) is no build directory of a kernel: \
-		say make KDIR=DIRECTORY, or install linux-headers-$(shell uname -r) for the running one))
-	$(if $(wildcard $(KDIR)/include/config/auto.conf),,$(error $(KDIR) is not configured: build that kernel first))
-	$(if $(call have,CONFIG_MODULES),,$(error the kernel of $(KDIR) has no CONFIG_MODULES: build it with modules))
-	$(if $(call have,CONFIG_RUST),,$(error the kernel of $(KDIR) has no CONFIG_RUST: build it with Rust))
-	$(if $(wildcard $(KDIR)/rust/libkernel.rmeta),,$(error $(KDIR) lacks rust/libkernel.rmeta: \
-		run make prepare in that kernel first))
-	$(if $(call tool,$(RUSTC)),,$(error no $(RUSTC) here: install the rustc that built the kernel, or say make RUSTC=FILE))
-	$(if $(call tool,$(BINDGEN)),,$(error no $(BINDGEN) here: install bindgen 0.71.1 or newer, or say make BINDGEN=FILE))

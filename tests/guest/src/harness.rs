@@ -37,6 +37,9 @@ macro_rules! tests {
     };
 }
 
+/// What takes longer has a line that says so.
+const LONG: Duration = Duration::from_secs(3);
+
 enum Outcome {
     Passed,
     Skipped(String),
@@ -90,7 +93,12 @@ pub fn run(groups: &[Group], wanted: &dyn Fn(&str, &str) -> bool) -> bool {
         let (failed_before, passed_before) = (failed, passed);
         for (index, test) in tests.iter().enumerate() {
             let line = format!("{} {}", index + 1, test.name);
-            match run_one(test) {
+            let start = Instant::now();
+            let outcome = run_one(test);
+            if start.elapsed() >= LONG {
+                println!("    # took {} seconds", start.elapsed().as_secs());
+            }
+            match outcome {
                 Outcome::Passed => {
                     passed += 1;
                     println!("    ok {line}");
