@@ -12,6 +12,7 @@
 use kernel::prelude::*;
 
 mod bindings;
+mod compat;
 mod hook;
 #[cfg(not(CONFIG_PID_NS))]
 mod namespace;
@@ -29,13 +30,13 @@ module! {
     description: "Pid namespaces whose init is a real init inside and an ordinary process outside",
     license: "GPL",
     params: {
-        direct: bool {
-            default: true,
-            description: "Patch kernel functions with a direct jump where the kernel can (default), or redirect all of them through ftrace",
+        direct: u8 {
+            default: 1,
+            description: "1: patch kernel functions with a direct jump where the kernel can (default); 0: redirect all of them through ftrace",
         },
-        two_sided_init: bool {
-            default: true,
-            description: "Signals from outside act on a namespace's init as on any process (default); 0: mainline's rule. Later: sysctl kernel.pidns_two_sided_init",
+        two_sided_init: u8 {
+            default: 1,
+            description: "1: signals from outside act on a namespace's init as on any process (default); 0: mainline's rule. Later: sysctl kernel.pidns_two_sided_init",
         },
     },
 }
@@ -60,20 +61,19 @@ struct Pidns {
 }
 
 impl kernel::Module for Pidns {
-    fn init(module: &'static ThisModule) -> Result<Self> {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
         if cfg!(all(
             not(CONFIG_PID_NS),
             any(CONFIG_FUSE_FS = "m", CONFIG_CUSE = "m")
         )) {
             pr_err!("not loaded: FUSE or CUSE is a module of this kernel, and its namespace references cannot be counted: build it in (CONFIG_FUSE_FS=y, and CONFIG_CUSE=y or n)\n");
-            return Err(EOPNOTSUPP);
+            return Err(compat::eopnotsupp());
         }
-        hook::set_module(module);
         let symbols = hook::Symbols::find()?;
         #[cfg(not(CONFIG_PID_NS))]
         let namespaces = namespace::Namespaces::new()?;
-        signal::mode::set(module_parameters::two_sided_init.value());
-        let hooks = symbols.arm(module_parameters::direct.value())?;
+        signal::mode::set(module_parameters::two_sided_init.value().ne(&0));
+        let hooks = symbols.arm(module_parameters::direct.value().ne(&0))?;
         let switch = signal::mode::Switch::register()?;
         #[cfg(not(CONFIG_PID_NS))]
         let surface = surface::Surface::new(&hooks)?;

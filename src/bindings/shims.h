@@ -74,8 +74,10 @@ SHIM(bool, in_task, (void), return in_task())
 SHIM(void, siglock_take, (void), spin_lock_irq(&current->sighand->siglock))
 SHIM(void, siglock_release, (void), spin_unlock_irq(&current->sighand->siglock))
 SHIM(void, clear_sigpending, (void), clear_thread_flag(TIF_SIGPENDING))
+#ifndef CONFIG_PID_NS /* new in 7.3 */
 SHIM(unsigned int, no_notify_signal_save, (void), return no_notify_signal_save())
 SHIM(void, no_notify_signal_restore, (unsigned int flags), no_notify_signal_restore(flags))
+#endif
 SHIM(void, set_current_idle, (void), set_current_state(TASK_IDLE | TASK_FREEZABLE))
 SHIM(void, set_current_running, (void), __set_current_state(TASK_RUNNING))
 

@@ -3,19 +3,7 @@
 //! References to the module: while there is one it cannot go.
 
 use super::armed;
-use crate::bindings;
-use core::{
-    ptr,
-    sync::atomic::{AtomicPtr, Ordering},
-};
-use kernel::prelude::*;
-
-static MODULE: AtomicPtr<bindings::module> = AtomicPtr::new(ptr::null_mut());
-
-/// Says which module this is, before the first reference.
-pub(crate) fn set_module(module: &'static ThisModule) {
-    MODULE.store(module.as_ptr(), Ordering::Relaxed);
-}
+use crate::{bindings, compat::this_module};
 
 /// A reference to the module. Every namespace of ours has one, and every file of the first
 /// namespace. Any context.
@@ -25,7 +13,7 @@ impl Loaded {
     /// `None` while the module comes or goes.
     pub(crate) fn get() -> Option<Self> {
         // SAFETY: The module is ours, and we are in it.
-        if armed() && unsafe { bindings::try_module_get(MODULE.load(Ordering::Relaxed)) } {
+        if armed() && unsafe { bindings::try_module_get(this_module()) } {
             return Some(Self(()));
         }
         None
@@ -49,6 +37,6 @@ impl Loaded {
 impl Drop for Loaded {
     fn drop(&mut self) {
         // SAFETY: Taken in `get`.
-        unsafe { bindings::module_put(MODULE.load(Ordering::Relaxed)) };
+        unsafe { bindings::module_put(this_module()) };
     }
 }

@@ -26,7 +26,7 @@ mod table;
 #[cfg(CONFIG_TRACEPOINTS)]
 pub(crate) use both::SIGNAL_GENERATE;
 pub(crate) use both::{PID_NS_TREE, SIGQUEUE_CACHE};
-pub(crate) use loaded::{set_module, Loaded};
+pub(crate) use loaded::Loaded;
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use {
     inside::{Guest, Inside},

@@ -3,7 +3,10 @@
 //! Where the kernel's functions and data are.
 
 use super::{call, kernel_fn, refuse};
-use crate::bindings::{self, kprobe};
+use crate::{
+    bindings::{self, kprobe},
+    compat::enotuniq,
+};
 use core::{
     ptr,
     sync::atomic::{AtomicPtr, Ordering},
@@ -106,6 +109,6 @@ pub(super) fn find(name: &'static CStr) -> Result<usize> {
     match matches.count {
         0 => Err(refuse("this kernel has no", name, ENOENT)),
         1 => Ok(matches.address),
-        _ => Err(refuse("this kernel has more than one", name, ENOTUNIQ)),
+        _ => Err(refuse("this kernel has more than one", name, enotuniq())),
     }
 }

@@ -41,7 +41,7 @@ impl Hook {
             return Err(refuse(
                 "this kernel's ftrace cannot hook",
                 self.name,
-                EOPNOTSUPP,
+                crate::compat::eopnotsupp(),
             ));
         }
         self.site.store(site, Ordering::Relaxed);

@@ -15,9 +15,9 @@ use crate::{
         self, dentry, file, file_operations, inode, loff_t, pid, pid_namespace, seq_file,
         seq_operations, task_struct,
     },
+    compat::this_module,
     hook::PID_NS_TREE,
     pid::is_first,
-    Pidns,
 };
 use core::ptr;
 use kernel::{
@@ -26,7 +26,6 @@ use kernel::{
     seq_file::SeqFile,
     seq_print,
     str::BStr,
-    ModuleMetadata,
 };
 
 /// The directory in debugfs; dropping removes it, when nobody is reading any more. A file that is open keeps
@@ -71,7 +70,7 @@ struct Operations<T>(T);
 unsafe impl<T> Sync for Operations<T> {}
 
 static FILE: Operations<file_operations> = Operations(file_operations {
-    owner: Pidns::THIS_MODULE.as_ptr(),
+    owner: this_module(),
     open: Some(open),
     read: Some(bindings::seq_read),
     llseek: Some(bindings::seq_lseek),

@@ -4,6 +4,7 @@
 
 use crate::{
     bindings::{self, file, pid, seq_file, task_struct},
+    compat::eopnotsupp,
     hook::{self, kernel_fn, original, Guest, Inside},
     namespace::{operations, Reference},
     pid::numbers_below,
@@ -95,7 +96,7 @@ unsafe fn checked_namespace_of(task: *mut task_struct, which: Which) -> Result<R
             match (operations::for_children_of(task), which) {
                 (None, _) => Err(ESRCH),
                 (Some(ns), Which::ForChildren) => Ok(ns),
-                (Some(_), Which::Own) => operations::of_task(task).ok_or(EOPNOTSUPP),
+                (Some(_), Which::Own) => operations::of_task(task).ok_or_else(eopnotsupp),
             }
         } else {
             Err(EACCES)

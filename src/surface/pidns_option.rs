@@ -4,6 +4,7 @@
 
 use crate::{
     bindings::{self, fs_context, fs_parameter, fs_parameter_spec, fs_parse_result, pid_namespace},
+    compat,
     hook::{kernel_fn, original, Guest},
     namespace::{
         holder,
@@ -138,7 +139,7 @@ unsafe fn show(context: *mut fs_context, ns: *mut pid_namespace) -> Result {
         let old = holder::take(context);
         if *shown != old.namespace() {
             old.hold(context);
-            return Err(EOPNOTSUPP);
+            return Err(compat::eopnotsupp());
         }
         new.hold(context);
         *shown = ns;
