@@ -11,7 +11,7 @@ BINDGEN ?= $(or $(shell command -v bindgen),$(cache-bindgen),bindgen)
 # Where the kernel of KDIR left what a module in Rust needs; what is missing ends in one line.
 find-kdir = kdir=$$(RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" scripts/kdir "$(KDIR)")
 
-.PHONY: modules install uninstall demo test parity bench check format clean distclean help
+.PHONY: modules install uninstall demo demo-stock test test-stock parity bench check format clean distclean help
 
 modules: ## Build pidns.ko for the running kernel, or for KDIR=
 	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
@@ -28,8 +28,14 @@ uninstall: ## Remove both
 demo: ## Show in a guest what the module does; sets up everything it needs
 	@scripts/demo
 
+demo-stock: ## The same on Debian's own unmodified kernel, without building one
+	@scripts/demo stock
+
 test: ## Run all tests in guests on three kernels; sets up everything it needs
 	@scripts/test
+
+test-stock: ## Run all tests on Debian's own kernels, 7.3 and 7.2, with 500 loads under load
+	@PIDNS_CYCLES=100 scripts/test --kernel stock --kernel stock-forky
 
 parity: ## Compare mainline's kernel selftests with and without the module; writes docs/PARITY.md
 	@scripts/parity

@@ -18,14 +18,17 @@ pub const TESTS: &[Test] = tests![900;
     cycles_while_signals_are_counted,
 ];
 
-/// How often the module goes and comes under each of the storms: a hundred times in all.
-const CYCLES: usize = 20;
+/// How often the module goes and comes under each of the five storms: as `PIDNS_CYCLES` says, or a hundred times
+/// in all.
+fn cycles() -> usize {
+    std::env::var("PIDNS_CYCLES").map_or(20, |n| n.parse().expect("PIDNS_CYCLES is a number"))
+}
 
 /// Lets the module go and come, and does something in between.
 #[track_caller]
 fn cycle(mut between: impl FnMut()) {
     start();
-    for number in 0..CYCLES {
+    for number in 0..cycles() {
         // Nobody is traced nor dumps core: it goes at once.
         check!(unload(), Ok(()), "unload number {number}");
         between();
