@@ -41,7 +41,7 @@ pub fn in_parallel(work: impl Fn(usize)) {
 fn forks_on_every_processor() {
     let init = new_ns(|talk| {
         in_parallel(|_| {
-            for _ in 0..scale(300, 80) {
+            for _ in 0..scale(300, 40) {
                 let child = fork(|talk| talk.say(pid()));
                 check!(
                     child.hear(),
@@ -53,14 +53,14 @@ fn forks_on_every_processor() {
         });
         talk.say(attempt_fork().expect("fork"));
     });
-    let all = WORKERS as i32 * (scale(300, 80) + 1);
+    let all = WORKERS as i32 * (scale(300, 40) + 1);
     check!(init.hear(), all + 2, "the number after all the others");
 }
 
 fn threads_on_every_processor() {
     let init = new_ns(|talk| {
         in_parallel(|_| {
-            for _ in 0..scale(50, 15) {
+            for _ in 0..scale(50, 8) {
                 let threads: Vec<_> = (0..4)
                     .map(|_| std::thread::spawn(crate::process::tid))
                     .collect();
@@ -80,7 +80,7 @@ fn threads_on_every_processor() {
 
 fn forks_in_many_namespaces() {
     in_parallel(|_| {
-        for _ in 0..scale(20, 6) {
+        for _ in 0..scale(20, 4) {
             let init = new_ns(|talk| {
                 for number in 2..12 {
                     check!(attempt_fork(), Ok(number));
@@ -116,7 +116,7 @@ fn namespaces_in_namespaces() {
 
 fn namespaces_that_are_killed_at_once() {
     in_parallel(|_| {
-        for _ in 0..scale(15, 5) {
+        for _ in 0..scale(15, 3) {
             let (mine, theirs) = Talk::pair();
             let init = new_ns(|talk| {
                 let inner = new_ns(|talk| {
@@ -146,7 +146,7 @@ fn signals_at_init_from_inside_and_outside() {
         let attackers: Vec<Child> = (0..3)
             .map(|_| {
                 fork(|_| {
-                    for _ in 0..scale(100, 30) {
+                    for _ in 0..scale(100, 15) {
                         for way in WAYS {
                             for signal in [
                                 libc::SIGKILL,
@@ -168,7 +168,7 @@ fn signals_at_init_from_inside_and_outside() {
         }
         quit(8);
     });
-    for _ in 0..scale(100, 30) {
+    for _ in 0..scale(100, 15) {
         for way in WAYS {
             check!(way.send(init.pid, libc::SIGTERM), Ok(()));
         }
@@ -192,7 +192,7 @@ fn signals_at_members_that_come_and_go() {
             }
             talk.say(0);
         });
-        for _ in 0..scale(100, 30) {
+        for _ in 0..scale(100, 15) {
             let member = fork(|_| sleep_for_ever());
             while nix::sys::wait::waitpid(
                 nix::unistd::Pid::from_raw(member.pid),
@@ -216,7 +216,7 @@ fn numbers_that_are_scarce() {
             attempt_fork().expect("fork");
         }
         in_parallel(|_| {
-            for _ in 0..scale(30, 10) {
+            for _ in 0..scale(30, 5) {
                 let mut held: Vec<Child> = Vec::new();
                 for _ in 0..10 {
                     match crate::clone::Clone::new(0).start(wait_for_word) {
@@ -245,7 +245,7 @@ fn pidfds_of_numbers_that_come_and_go() {
     let init = new_ns(|talk| {
         proc.write("sys/kernel/pid_max", "320").expect("pid_max");
         in_parallel(|worker| {
-            for round in 0..scale(300, 100) {
+            for round in 0..scale(300, 50) {
                 if worker % 2 == 0 {
                     let _ = attempt_fork();
                 } else {
@@ -276,7 +276,7 @@ fn proc_while_processes_come_and_go() {
                 })
             })
             .collect();
-        for _ in 0..scale(60, 20) {
+        for _ in 0..scale(60, 10) {
             churn.iter().for_each(|c| (0..3).for_each(|_| c.say(0)));
             let seen = proc.pids();
             check!(

@@ -157,7 +157,7 @@ fn a_namespace_lives_while_its_maker_may_fork() {
 
 fn many_come_and_go() {
     limit_pid_namespaces(&Proc::at("/proc"), 100);
-    for _ in 0..scale(1000, 300) {
+    for _ in 0..scale(1000, 120) {
         eventually("room for one of many", || Clone::new(NEWPID).attempt().ok());
     }
 }

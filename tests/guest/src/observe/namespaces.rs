@@ -321,7 +321,7 @@ fn readers_in_a_storm() {
             inode_of(init.pid, "pid")
         })
         .collect();
-    let until = Instant::now() + Duration::from_secs(scale(6, 20));
+    let until = Instant::now() + Duration::from_secs(scale(6, 8));
     let storm: Vec<Child> = (0..4)
         .map(|n| {
             fork(|_| {
