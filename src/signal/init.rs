@@ -245,7 +245,7 @@ impl Sent {
     ///
     /// * for another thread, which does not block it and finds no handler; it is to take it, to no effect;
     /// * in the middle of an `execve`, which resets handlers without a lock. By then the thread is alone, and threads
-    ///   come and go under the lock.
+    ///   come and go under the lock. Who sends to himself is in no `execve`.
     ///
     /// # Safety
     ///
@@ -254,7 +254,9 @@ impl Sent {
         // SAFETY: The promise of `send`.
         unsafe {
             let signal = (*self.t).signal;
-            let alone = ptr::eq((*signal).thread_head.next, (*signal).thread_head.prev);
+            let elsewhere = !ptr::eq(self.t, bindings::get_current());
+            let alone =
+                elsewhere && ptr::eq((*signal).thread_head.next, (*signal).thread_head.prev);
             let for_all = self.type_ != bindings::pid_type_PIDTYPE_PID;
             let _shield = (verdict::default_action(self.sig) == Action::Terminate
                 && (alone || for_all && self.is_blocked()))

@@ -63,10 +63,12 @@ impl Next {
         unsafe {
             let own = &raw mut (*t).pending;
             let shared = &raw mut (*(*t).signal).shared_pending;
-            let (sig, queue) = match kernel_fn::next_signal(own, mask) {
-                0 => (kernel_fn::next_signal(shared, mask), shared),
-                sig => (sig, own),
+            let queue = if set::has_other(&(*own).signal, &*mask) {
+                own
+            } else {
+                shared
             };
+            let sig = kernel_fn::next_signal(queue, mask);
             let of_sig = |&entry: &*mut sigqueue| (*entry).info.__bindgen_anon_1.si_signo == sig;
             let Some(first) = entries(queue).find(of_sig) else {
                 return Self {

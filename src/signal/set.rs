@@ -42,3 +42,9 @@ pub(super) fn all_but(sig: i32) -> sigset_t {
     remove(&mut set, sig);
     set
 }
+
+/// Whether `set` has a signal that `mask` has not.
+#[inline]
+pub(super) fn has_other(set: &sigset_t, mask: &sigset_t) -> bool {
+    set.sig.iter().zip(&mask.sig).any(|(s, m)| s & !m != 0)
+}
