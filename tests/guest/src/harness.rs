@@ -58,6 +58,20 @@ pub fn kernel() -> &'static str {
     KERNEL.get().map_or("native", String::as_str)
 }
 
+/// Whether the kernel is older than a version; what mainline changed there, tests must know.
+pub fn is_before(version: (u32, u32)) -> bool {
+    let uname = nix::sys::utsname::uname().expect("uname");
+    let release = uname.release().to_str().expect("a release in ASCII");
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|n| n.parse().ok());
+    let release = (
+        numbers.next().expect("a number"),
+        numbers.next().expect("another"),
+    );
+    release < version
+}
+
 /// Chooses between an amount for a fast kernel and one for a debug kernel.
 pub fn scale<T>(full: T, debug: T) -> T {
     if kernel().ends_with("-debug") {
