@@ -5,7 +5,7 @@ use nix::unistd::{setresgid, setresuid, Gid, Uid};
 
 use crate::clone::{Clone, NEWPID};
 use crate::proc_fs::Proc;
-use crate::process::{unshare, wait_for_word, Child};
+use crate::process::{eventually, unshare, wait_for_word, Child};
 
 pub const CAP_SYS_ADMIN: u32 = 21;
 pub const CAP_SYS_BOOT: u32 = 22;
@@ -69,13 +69,24 @@ pub fn limit_pid_namespaces(proc: &Proc, most: u32) {
     );
 }
 
-/// How many pid namespaces, up to `most`, there is still room for.
-pub fn room_for_pid_namespaces(most: usize) -> usize {
-    let attempts = (0..most).map(|_| Clone::new(NEWPID).start(wait_for_word).ok());
-    let made: Vec<Child> = attempts.flatten().collect();
-    let count = made.len();
+/// Waits until there is room for `count` more pid namespaces; there must not be room for one more than that.
+///
+/// Those made so far are held meanwhile: a namespace counts for a grace period longer than it lives, so that
+/// one that were made to try would take the room from the next attempt.
+#[track_caller]
+pub fn await_room_for_pid_namespaces(what: &str, count: usize) {
+    let mut made: Vec<Child> = Vec::new();
+    eventually(what, || {
+        while made.len() <= count {
+            match Clone::new(NEWPID).start(wait_for_word) {
+                Ok(child) => made.push(child),
+                Err(_) => break,
+            }
+        }
+        (made.len() >= count).then_some(())
+    });
+    check!(made.len(), count, "{what}");
     made.into_iter().for_each(Child::end);
-    count
 }
 
 /// Makes the caller's user and group known as 0 in its own user namespace.

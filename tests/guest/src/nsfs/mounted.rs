@@ -7,7 +7,7 @@ use crate::clone::{Clone, NEWPID};
 use crate::fs_context::own_mounts;
 use crate::harness::Test;
 use crate::ns_file::{inode_of, text, two_levels, NsFile, NS_GET_PARENT};
-use crate::privilege::{limit_pid_namespaces, room_for_pid_namespaces};
+use crate::privilege::{await_room_for_pid_namespaces, limit_pid_namespaces};
 use crate::proc_fs::Proc;
 use crate::process::{
     attempt_fork, eventually, fork, new_ns, pid, unshare, unshare_pid, wait_for_word, End,
@@ -173,10 +173,9 @@ fn a_child_keeps_its_parents() {
     }
     let parent = file.related(NS_GET_PARENT).expect("NS_GET_PARENT");
     drop(file);
-    let room_for = |count| (room_for_pid_namespaces(4) == count).then_some(());
-    eventually("room for one when the innermost has gone", || room_for(1));
+    await_room_for_pid_namespaces("room for one when the innermost has gone", 1);
     drop(parent);
-    eventually("room for three", || room_for(3));
+    await_room_for_pid_namespaces("room for three", 3);
 }
 
 fn the_information_of_an_open_file() {

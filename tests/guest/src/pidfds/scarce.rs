@@ -8,9 +8,9 @@ use crate::clone::{Clone, NEWPID};
 use crate::fs_context::{own_mounts, FsContext};
 use crate::harness::Test;
 use crate::ns_file::{two_levels, NsFile, NS_GET_PARENT, NS_GET_USERNS};
-use crate::privilege::{limit_pid_namespaces, room_for_pid_namespaces};
+use crate::privilege::{await_room_for_pid_namespaces, limit_pid_namespaces};
 use crate::proc_fs::Proc;
-use crate::process::{eventually, fork, pidfd_open};
+use crate::process::{fork, pidfd_open};
 
 use super::namespaces::{get, PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE, PIDFD_GET_PID_NAMESPACE};
 
@@ -48,10 +48,7 @@ fn check_scarce(error: Errno, make_scarce: impl Fn(bool)) {
     check!(inner.related(NS_GET_PARENT).is_ok(), true, "afterwards");
     drop((inner, pidfd));
     init.end();
-    eventually("nothing is kept", || {
-        let most = MOST as usize;
-        (room_for_pid_namespaces(most) == most).then_some(())
-    });
+    await_room_for_pid_namespaces("nothing is kept", MOST as usize);
 }
 
 fn too_many_files_of_a_process() {
