@@ -4,6 +4,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 RUSTC ?= rustc
 MANDIR ?= /usr/share/man
+INSTALL_MOD_PATH ?= $(DESTDIR)
 # The one that `make demo` built, where there is no other.
 cache-bindgen := $(wildcard $(or $(PIDNS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pidns)/bindgen/bin/bindgen)
 BINDGEN ?= $(or $(shell command -v bindgen),$(cache-bindgen),bindgen)
@@ -11,19 +12,24 @@ BINDGEN ?= $(or $(shell command -v bindgen),$(cache-bindgen),bindgen)
 # Where the kernel of KDIR left what a module in Rust needs; what is missing ends in one line.
 find-kdir = kdir=$$(RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" scripts/kdir "$(KDIR)")
 
-.PHONY: modules install uninstall demo demo-stock test test-stock parity bench check format clean distclean help
+# The kernel's own depmod wants a System.map, which headers lack; a package's DESTDIR has no list of modules.
+release = $(or $(shell cat "$(KDIR)/include/config/kernel.release" 2>/dev/null),$(error $(KDIR) is no build directory of a kernel))
+modules-dir = $(INSTALL_MOD_PATH)/lib/modules/$(release)
+depmod = { [ ! -f "$(modules-dir)/modules.order" ] || depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") $(release); }
+
+.PHONY: modules install uninstall demo demo-stock test test-stock parity bench deb test-deb check format clean distclean help
 
 modules: ## Build pidns.ko for the running kernel, or for KDIR=
 	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
 
-install: modules ## Install pidns.ko for that kernel, and its manual page
-	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" modules_install
+install: modules ## Install pidns.ko for that kernel, and its manual page; DESTDIR= for a package
+	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" INSTALL_MOD_PATH="$(INSTALL_MOD_PATH)" cmd_depmod=: \
+		$$([ -f "$$kdir/certs/signing_key.x509" ] || echo CONFIG_MODULE_SIG_ALL=) modules_install && $(depmod)
 	@install -D -m 644 docs/pidns.4 "$(DESTDIR)$(MANDIR)/man4/pidns.4"
 
 uninstall: ## Remove both
-	@$(find-kdir) && release=$$(cat "$$kdir/include/config/kernel.release") && \
-		rm -f "$(INSTALL_MOD_PATH)/lib/modules/$$release/updates/pidns.ko"* "$(DESTDIR)$(MANDIR)/man4/pidns.4" && \
-		depmod $${INSTALL_MOD_PATH:+-b "$$INSTALL_MOD_PATH"} "$$release"
+	@rm -f "$(modules-dir)/updates/pidns.ko"* "$(DESTDIR)$(MANDIR)/man4/pidns.4"
+	@$(depmod)
 
 demo: ## Show in a guest what the module does; sets up everything it needs
 	@scripts/demo
@@ -43,6 +49,12 @@ parity: ## Compare mainline's kernel selftests with and without the module; writ
 bench: ## Count what signals cost, with and without the module; writes docs/PERFORMANCE.md
 	@scripts/bench
 
+deb: ## Build the package pidns-dkms for Debian 13; says where it is
+	@scripts/deb
+
+test-deb: ## Install, upgrade and remove that package in a guest
+	@scripts/test-deb
+
 check: ## Formatting, lints, shell scripts and the rules of the tree
 	@scripts/check
 
@@ -59,5 +71,5 @@ distclean: clean ## Remove that, and the cache with kernels, tools and guest
 	@cache=$${PIDNS_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/pidns}; echo "removing $$cache"; rm -rf "$$cache"
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Variables: KDIR (build directory of a kernel), KERNEL_SRC (source for the test kernels), RUSTC, BINDGEN, LLVM'

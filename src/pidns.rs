@@ -41,6 +41,11 @@ module! {
     },
 }
 
+const VERSION: &CStr = match CStr::from_bytes_with_nul(bindings::PIDNS_VERSION) {
+    Ok(version) => version,
+    Err(_) => panic!("PIDNS_VERSION is no string"),
+};
+
 /// The loaded module.
 struct Pidns {
     /// First to go: no more namespaces, nor files of them.
@@ -78,7 +83,7 @@ impl kernel::Module for Pidns {
         #[cfg(not(CONFIG_PID_NS))]
         let surface = surface::Surface::new(&hooks)?;
         pr_info!(
-            "version 0.1.0, {} mode, {} functions hooked\n",
+            "version {VERSION}, {} mode, {} functions hooked\n",
             if cfg!(CONFIG_PID_NS) {
                 "takeover"
             } else {

@@ -6,6 +6,9 @@
 #ifndef PIDNS_INPUT_H
 #define PIDNS_INPUT_H
 
+/* That of the module; dkms.conf and debian/changelog repeat it, and scripts/check compares them. */
+#define PIDNS_VERSION "0.1.0"
+
 #include <linux/acct.h>
 #include <linux/bpf.h>
 #include <linux/cgroup_namespace.h>
