@@ -17,7 +17,7 @@ release = $(or $(shell cat "$(KDIR)/include/config/kernel.release" 2>/dev/null),
 modules-dir = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 depmod = { [ ! -f "$(modules-dir)/modules.order" ] || depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") $(release); }
 
-.PHONY: modules install uninstall demo demo-stock test test-stock parity bench deb test-deb check format clean distclean help
+.PHONY: modules install uninstall demo demo-stock test test-stock parity engines bench deb test-deb check format clean distclean help
 
 modules: ## Build pidns.ko for the running kernel, or for KDIR=
 	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
@@ -45,6 +45,9 @@ test-stock: ## Run all tests on Debian's own kernels, 7.3 and 7.2, with 500 load
 
 parity: ## Compare mainline's kernel selftests with and without the module; writes docs/PARITY.md
 	@scripts/parity
+
+engines: ## Play scenarios with Debian's container engines in guests; writes docs/ENGINES.md
+	@scripts/engines
 
 bench: ## Count what signals cost, with and without the module; writes docs/PERFORMANCE.md
 	@scripts/bench
