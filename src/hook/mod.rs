@@ -141,10 +141,11 @@ impl Symbols {
 
 /// The hooked functions; dropping gives them back and waits until no task is inside the module.
 ///
-/// The fields are dropped in this order.
+/// The fields are dropped in this order. The jumps go at once; to take the redirects back takes a grace period, in
+/// which a signal that is led around the protection could not be led to its end, because nobody may enter any more.
 pub(crate) struct Hooks {
-    _redirects: Option<Redirects>,
     _jumps: Option<Jumps>,
+    _redirects: Option<Redirects>,
     _drain: Drain,
 }
 

@@ -138,8 +138,8 @@ impl Sent {
     }
 
     /// Names the task behind a signal that the kernel sends: an exiting one that hangs its session up, or one
-    /// that begins to trace an init of its own. And names the kernel where no task is behind it. SIGKILL and SIGSTOP
-    /// act as in mainline for both.
+    /// that begins to trace an init of its own. Also behind one that claims to be a timer's. And names the kernel where
+    /// no task is behind it: as in mainline, SIGKILL and SIGSTOP act then.
     ///
     /// # Safety
     ///
@@ -149,6 +149,18 @@ impl Sent {
         // SAFETY: The promise of `send`.
         unsafe {
             let me = bindings::get_current();
+            let outside = || super::is_outside(me, ns);
+            if self.sender.is_none() {
+                // The kernel's own timers do not come this way: this one is in a task's words.
+                if (*self.info).__bindgen_anon_1.si_code == bindings::SI_TIMER {
+                    self.sender = Some(if outside() {
+                        Sender::Ancestor
+                    } else {
+                        Sender::Inside
+                    });
+                }
+                return;
+            }
             if self.sender == Some(Sender::Ancestor) {
                 // Nobody: a driver's worker, or whoever an interrupt has met.
                 if (*me).flags & bindings::PF_KTHREAD != 0 || !bindings::pidns_in_task() {
@@ -159,10 +171,9 @@ impl Sent {
             if self.sender != Some(Sender::Kernel) {
                 return;
             }
-            let outside = || super::is_outside(me, ns);
             if self.hangs_up() && outside() {
                 self.sender = Some(Sender::Ancestor);
-            } else if self.sig == SIGSTOP && !outside() {
+            } else if self.attaches() && !outside() {
                 self.sender = Some(Sender::Inside);
             }
         }
@@ -187,6 +198,22 @@ impl Sent {
                 (*(*task).signal).pids[bindings::pid_type_PIDTYPE_SID as usize]
             };
             (*me).flags & bindings::PF_EXITING != 0 && session(me) == session(self.t)
+        }
+    }
+
+    /// Whether it is the SIGSTOP of a current task that has just begun to trace the target
+    /// (`kernel/ptrace.c: ptrace_attach`).
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    #[inline]
+    unsafe fn attaches(&self) -> bool {
+        // SAFETY: The promise of `send`. If it is so, the current task holds the `tasklist_lock` that protects both.
+        unsafe {
+            self.sig == SIGSTOP
+                && (*self.t).ptrace != 0
+                && ptr::eq((*self.t).parent, bindings::get_current())
         }
     }
 
@@ -296,15 +323,16 @@ impl Sent {
         // SAFETY: As above.
         unsafe {
             let pending = self.pending();
-            let acts = verdict == Verdict::Act && self.sig != SIGSTOP;
-            let takes = acts && self.target_wants();
+            let queued = verdict != Verdict::Keep && self.sig != SIGSTOP;
+            let takes = verdict == Verdict::Act && queued && self.target_wants();
             // What its target blocks, the kernel queues, and asks nothing about inits. The target then
-            // is not ended by the send itself, unless another thread is chosen to take it.
-            if acts {
+            // is not ended by the send itself, unless another thread is chosen to take it. Also where there is a handler:
+            // an `execve` may take it away at any moment, without a lock.
+            if queued {
                 set::add(&mut (*self.t).real_blocked, self.sig);
             }
             let result = self.pass_on();
-            if acts {
+            if queued {
                 set::remove(&mut (*self.t).real_blocked, self.sig);
             }
             let signal = (*self.t).signal;

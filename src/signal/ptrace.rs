@@ -76,11 +76,13 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
         let handed = (*me).ptrace_message;
         (*me).ptrace_message = 0;
         bindings::rcu_read_lock();
-        let tracer_outside = is_outside((*me).parent, ns);
+        // Who attaches becomes the parent without the `siglock`, and has done so when this is set.
+        let attached = !(&raw const (*me).ptracer_cred).read_volatile().is_null();
+        let tracer_outside = attached && is_outside((*me).parent, ns);
         bindings::rcu_read_unlock();
 
         let sig = original::ptrace_stop(exit_code, why, message, info);
-        if sig == 0 || !is_unkillable(me) {
+        if sig == 0 || info.is_null() || !is_unkillable(me) {
             return sig;
         }
         let injected = sig != exit_code;

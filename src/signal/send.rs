@@ -36,7 +36,7 @@ pub(crate) unsafe extern "C" fn send_signal_locked(
         let ns = active_ns(t);
         let origin = origin(info);
         let visible = match origin {
-            // Everybody has a number in the first namespace.
+            // Every task that sends has a number in the first namespace.
             Origin::Task | Origin::Named { .. } => {
                 is_first(ns) || !is_outside(bindings::get_current(), ns)
             }

@@ -11,7 +11,7 @@ use crate::exec::program::{start_anew, ATTACK};
 use crate::harness::Test;
 use crate::mode;
 use crate::privilege::become_nobody;
-use crate::process::{echo, fork, new_ns, unshare, Child, End};
+use crate::process::{echo, fork, new_ns, unshare, wait_for_word, Child, End};
 use crate::talk::Talk;
 use crate::way::{Forgery, WAYS};
 
@@ -19,6 +19,8 @@ pub const TESTS: &[Test] = tests![300;
     by_a_member,
     by_a_member_to_one_that_blocks,
     by_itself,
+    its_own_stop_in_the_kernels_name,
+    as_a_timer_from_outside,
     through_a_pidfd_from_outside,
     through_a_pidfd_to_its_group,
     by_a_setuid_program,
@@ -144,6 +146,54 @@ fn by_itself() {
         echo(talk);
     });
     check_ends(init);
+}
+
+/// The kernel's own SIGSTOP stops an init, as in mainline, whoever makes the kernel send it.
+fn its_own_stop_in_the_kernels_name() {
+    mode::two_sided();
+    let init = new_ns(|talk| {
+        reset();
+        super::own_group();
+        talk.hear();
+        let in_its_name = Forgery {
+            code: libc::SI_KERNEL,
+            pid: 0,
+        };
+        check!(in_its_name.queue(1, libc::SIGSTOP), Ok(()));
+        echo(talk);
+    });
+    init.say(0);
+    super::check_stops(&init, libc::SIGSTOP, "in the kernel's name");
+    init.kill(libc::SIGCONT);
+    check_ends(init);
+}
+
+/// What says that a timer sent it, and comes from a task, comes from where that stands.
+fn as_a_timer_from_outside() {
+    mode::two_sided();
+    for signal in [libc::SIGTERM, libc::SIGKILL, 40] {
+        let timer = Forgery {
+            code: libc::SI_TIMER,
+            pid: 0,
+        };
+        let init = new_ns(wait_for_word);
+        check!(timer.queue(init.pid, signal), Ok(()));
+        check!(init.wait(), End::Killed(signal), "{signal}");
+        if signal == libc::SIGKILL {
+            continue;
+        }
+        let init = new_ns(|talk| {
+            change_mask(libc::SIG_BLOCK, signal);
+            talk.say(0);
+            talk.hear();
+            change_mask(libc::SIG_UNBLOCK, signal);
+            wait_for_word(talk);
+        });
+        init.hear();
+        check!(timer.queue(init.pid, signal), Ok(()));
+        init.say(0);
+        check!(init.wait(), End::Killed(signal), "{signal}, blocked");
+    }
 }
 
 /// A member that takes a pidfd from outside and does something with it.

@@ -152,19 +152,13 @@ fn an_unload_while_an_init_shows_a_signal() {
         let number = seize(&init);
         init.kill(libc::SIGTERM);
         check!(wait_stop(&init), (libc::SIGTERM, 0));
-        let unloaded = match unload() {
-            Ok(()) => true,
-            other => {
-                check!(
-                    other,
-                    Err(Errno::EAGAIN),
-                    "unload while init shows a signal"
-                );
-                false
-            }
-        };
+        check!(
+            unload(),
+            Err(Errno::EAGAIN),
+            "unload while init shows a signal"
+        );
         ptrace::cont(number, passed).expect("PTRACE_CONT");
-        if passed.is_some() && !unloaded {
+        if passed.is_some() {
             check!(
                 init.wait(),
                 End::Killed(libc::SIGTERM),
@@ -173,9 +167,7 @@ fn an_unload_while_an_init_shows_a_signal() {
             unload_soon();
         } else {
             init.check_alive();
-            if !unloaded {
-                check!(unload(), Ok(()), "unload when the signal has been shown");
-            }
+            check!(unload(), Ok(()), "unload when the signal has been shown");
             ptrace::interrupt(number).expect("PTRACE_INTERRUPT");
             check!(wait_stop(&init), (libc::SIGTRAP, libc::PTRACE_EVENT_STOP));
             ptrace::detach(number, None).expect("PTRACE_DETACH");
@@ -205,17 +197,14 @@ fn an_unload_in_the_middle_of_a_core_dump() {
         Path::new("/tmp/takeover/began").exists().then_some(())
     });
     std::fs::write(PATTERN, before).expect("core_pattern");
-    let tried = unload();
+    check!(unload(), Err(Errno::EAGAIN), "unload during a core dump");
     std::fs::write("/tmp/takeover/go", "").expect("a file");
     check!(
         wait_for_core(init.pid),
         (End::Killed(libc::SIGQUIT), true),
         "the end, and whether there is a core"
     );
-    if tried.is_err() {
-        check!(tried, Err(Errno::EAGAIN), "unload during a core dump");
-        unload_soon();
-    }
+    unload_soon();
     check_one_sided(&other);
     load_now();
     check_two_sided(other);
