@@ -13,7 +13,7 @@ BINDGEN ?= $(or $(shell command -v bindgen),$(cache-bindgen),bindgen)
 find-kdir = kdir=$$(RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" scripts/kdir "$(KDIR)")
 
 # The kernel's own depmod wants a System.map, which headers lack; a package's DESTDIR has no list of modules.
-release = $(or $(shell cat "$(KDIR)/include/config/kernel.release" 2>/dev/null),$(error $(KDIR) is no build directory of a kernel))
+release = $(or $(shell cat "$(KDIR)/include/config/kernel.release" 2>/dev/null),$(error $(KDIR) is no build directory of a kernel: say make KDIR=DIRECTORY))
 modules-dir = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 depmod = { [ ! -f "$(modules-dir)/modules.order" ] || depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") $(release); }
 
@@ -37,7 +37,7 @@ demo: ## Show in a guest what the module does; sets up everything it needs
 demo-stock: ## The same on Debian's own unmodified kernel, without building one
 	@scripts/demo stock
 
-test: ## Run all tests in guests on three kernels; sets up everything it needs
+test: ## Run all tests in guests on five kernels; sets up everything it needs
 	@scripts/test
 
 test-stock: ## Run all tests on Debian's own kernels, 7.3 and 7.2, with 500 loads under load
