@@ -41,6 +41,7 @@ module! {
     },
 }
 
+/// Found while compiling: the panic is an error of the compiler.
 const VERSION: &CStr = match CStr::from_bytes_with_nul(bindings::PIDNS_VERSION) {
     Ok(version) => version,
     Err(_) => panic!("PIDNS_VERSION is no string"),
