@@ -2,8 +2,20 @@
 
 //! The tracepoints (`src/bindings/events.h`): `pidns:*` in tracefs.
 
-use crate::bindings::{pid_namespace, task_struct};
+use crate::bindings::{self, pid_namespace, task_struct};
 use kernel::prelude::*;
+
+/// Whether somebody looks at a tracepoint, by its counter.
+///
+/// # Safety
+///
+/// `tracepoint` must be one.
+#[cfg(CONFIG_TRACEPOINTS)]
+#[inline]
+pub(crate) unsafe fn is_on(tracepoint: *const bindings::tracepoint) -> bool {
+    // SAFETY: The caller's promise: the counter is atomic, and read at once.
+    unsafe { (&raw const (*tracepoint).key.key.enabled.counter).read_volatile() > 0 }
+}
 
 /// Functions that cost one static branch while nobody looks, and in a kernel without tracepoints nothing.
 ///
@@ -17,12 +29,17 @@ macro_rules! events {
             ::kernel::macros::paste! {
                 // SAFETY: The key is that of a tracepoint; the caller's promise.
                 unsafe {
-                    if ::kernel::jump_label::static_branch_unlikely!(
-                        $crate::bindings::[<__tracepoint_ $name>],
-                        $crate::bindings::tracepoint,
+                    #[cfg(CONFIG_JUMP_LABEL)]
+                    let is_on = ::kernel::jump_label::static_branch_unlikely!(
+                        bindings::[<__tracepoint_ $name>],
+                        bindings::tracepoint,
                         key
-                    ) {
-                        $crate::bindings::[<rust_do_trace_ $name>]($($argument),*);
+                    );
+                    // The macro would call a function.
+                    #[cfg(not(CONFIG_JUMP_LABEL))]
+                    let is_on = is_on(&raw const bindings::[<__tracepoint_ $name>]);
+                    if is_on {
+                        bindings::[<rust_do_trace_ $name>]($($argument),*);
                     }
                 }
             }

@@ -17,7 +17,7 @@ use kernel::prelude::*;
 /// They are kept in the namespace's own `rcu`, and so need no memory, table or lock. The kernel does not
 /// touch that word pair before it has the namespace freed (`kernel/pid_namespace.c: destroy_pid_namespace`;
 /// here `namespace::destroy`): it is zero from the allocation on, and nobody counts any more when it is
-/// used, because whoever counts holds the `siglock` of a task of the namespace, whose pid holds the
+/// used, because whoever counts holds the `siglock` of the namespace's init, whose pid holds the
 /// namespace. A module that is loaded again goes on counting.
 struct Counts {
     dropped: AtomicU32,
@@ -40,10 +40,10 @@ impl Counts {
     }
 }
 
-/// One more; it stays at the highest number.
+/// One more; it stays at the highest number. Whoever counts holds the init's `siglock`: no two do so at once.
 fn count(counter: &AtomicU32) {
-    let one_more = |n: u32| n.checked_add(1);
-    let _ = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+    let one_more = counter.load(Ordering::Relaxed).saturating_add(1);
+    counter.store(one_more, Ordering::Relaxed);
 }
 
 /// How many signals to the init of `ns` its protection has dropped, and how many from ancestors had their
@@ -100,6 +100,18 @@ pub(crate) unsafe fn taken(
         let ns = active_ns(me);
         judged(ns, me, sig, true, sender, disposition, verdict, at_once);
     }
+}
+
+/// The current task `me` takes `sig`, for which it has a handler, from nobody in particular: what [`taken`] does then.
+///
+/// # Safety
+///
+/// As for [`taken`].
+#[inline]
+pub(crate) unsafe fn handled(me: *mut task_struct, sig: c_int) {
+    let (said, what) = (Disposition::Handler as u8, Verdict::Deliver as u8);
+    // SAFETY: The caller's promise; the pid of `me` holds its namespace.
+    unsafe { events::signal_verdict(active_ns(me), me, sig, true, relation(None), said, what) };
 }
 
 /// A verdict; if a signal from an ancestor is to act, it does so `at_once`, or somebody says so later.

@@ -3,9 +3,11 @@
 //! A signal on its way to a namespace's init.
 
 use super::{
-    act, mode, queue, set,
+    act, behind, mode, queue,
+    send::{as_seen_by, looks_different},
+    set,
     shield::Shield,
-    verdict::{self, Action, Disposition, Sender, Verdict, SIGKILL, SIGSTOP},
+    verdict::{self, Action, Disposition, Origin, Sender, Verdict, SIGKILL, SIGSTOP},
 };
 #[cfg(CONFIG_TRACEPOINTS)]
 use crate::hook::SIGNAL_GENERATE;
@@ -20,33 +22,19 @@ use kernel::prelude::*;
 /// `SIG_IGN`, which bindgen takes for a function.
 const SIG_IGN: usize = 1;
 
-/// A signal that is being sent to an init, or to one thread of it, whose `siglock` is held.
+/// A signal that the current task `me` sends to an init, or to one thread of it, whose `siglock` is held.
+#[derive(Clone, Copy)]
 pub(super) struct Sent {
-    sig: c_int,
-    info: *mut kernel_siginfo,
-    t: *mut task_struct,
-    type_: pid_type,
-    sender: Option<Sender>,
+    pub(super) sig: c_int,
+    pub(super) info: *mut kernel_siginfo,
+    pub(super) t: *mut task_struct,
+    pub(super) type_: pid_type,
+    pub(super) me: *const task_struct,
+    pub(super) origin: Origin,
+    pub(super) sender: Option<Sender>,
 }
 
 impl Sent {
-    #[inline]
-    pub(super) fn new(
-        sig: c_int,
-        info: *mut kernel_siginfo,
-        t: *mut task_struct,
-        type_: pid_type,
-        sender: Option<Sender>,
-    ) -> Self {
-        Self {
-            sig,
-            info,
-            t,
-            type_,
-            sender,
-        }
-    }
-
     /// Sends it. Sleeps never.
     ///
     /// Gives what `send_signal_locked` gives: 0, or `-EAGAIN` if a queue is full.
@@ -55,18 +43,26 @@ impl Sent {
     ///
     /// The fields must be what that gets, with the target's `siglock` held; `ns` is the target's
     /// namespace, not the first, and the target belongs to its init.
-    #[inline(never)]
+    #[inline]
     pub(super) unsafe fn send(mut self, ns: *mut pid_namespace) -> c_int {
         // SAFETY: The caller's promise, for all that follows.
         unsafe {
             let two_sided = mode::two_sided();
+            let named = self.sender;
             if two_sided {
-                self.look_behind(ns);
-            }
-            if !super::is_unkillable(self.t) {
-                return self.send_to_dying(ns, two_sided);
+                self.sender = behind::sender(&self, ns);
             }
             let disposition = disposition(self.t, self.sig);
+            let told = |verdict| {
+                observe::signal::sent(ns, self.t, self.sig, self.sender, disposition, verdict);
+            };
+            if !super::is_unkillable(self.t) {
+                if two_sided && self.comes_too_late(disposition) {
+                    told(Verdict::Drop);
+                    return 0;
+                }
+                return self.carry_out(None, two_sided, named);
+            }
             let verdict = verdict::judge(
                 two_sided,
                 self.sig,
@@ -75,14 +71,45 @@ impl Sent {
                 self.is_held(),
             );
             // Before it acts: what is told here must not wait for what it does.
-            observe::signal::sent(ns, self.t, self.sig, self.sender, disposition, verdict);
+            told(verdict);
+            if matches!(verdict, Verdict::Ignore | Verdict::Drop) && self.leaves_nothing() {
+                return 0;
+            }
+            self.carry_out(Some(verdict), two_sided, named)
+        }
+    }
+
+    /// Does what the `verdict` on it says; there is none on what an init gets on its way out. The sender whom it has
+    /// `named` is shown as its target sees him.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    #[inline(always)]
+    unsafe fn carry_out(
+        mut self,
+        verdict: Option<Verdict>,
+        two_sided: bool,
+        named: Option<Sender>,
+    ) -> c_int {
+        // SAFETY: The promise of `send`; an `info` of this origin names its sender.
+        unsafe {
+            let mut seen = (matches!(self.origin, Origin::Named { .. })
+                && looks_different(self.t, self.me, named))
+            .then(|| as_seen_by(self.t, self.info, self.me, named));
+            if let Some(seen) = &mut seen {
+                self.info = seen;
+            }
+            let verdict = match verdict {
+                Some(verdict) if two_sided => verdict,
+                _ => return self.pass_on(),
+            };
             match (self.sender, verdict) {
-                _ if !two_sided => self.pass_on(),
                 // A tracer may have come since the verdict, without the lock: then it is queued after all.
                 (Some(Sender::Inside) | None, _) if self.sig == SIGSTOP => {
                     self.send_stop_from_inside()
                 }
-                (_, Verdict::Ignore | Verdict::Drop) => self.drop_it(),
+                (_, Verdict::Ignore | Verdict::Drop) => self.pass_on(),
                 (Some(Sender::Ancestor), _) => self.send_from_outside(verdict),
                 (Some(Sender::Inside) | None, _) => self.send_from_inside(),
                 (Some(Sender::Kernel), _) => self.pass_on(),
@@ -101,29 +128,30 @@ impl Sent {
         unsafe {
             let me = bindings::get_current();
             if (*(*me).signal).flags & bindings::SIGNAL_GROUP_EXIT == 0 {
-                Self::new(sig, info, me, type_, Some(Sender::Ancestor))
-                    .send_from_outside(Verdict::Keep);
+                Self {
+                    sig,
+                    info,
+                    t: me,
+                    type_,
+                    me,
+                    origin: Origin::Unnamed,
+                    sender: Some(Sender::Ancestor),
+                }
+                .send_from_outside(Verdict::Keep);
             }
         }
     }
 
-    /// Nothing stays of it. Mainline would find the same, discard the pending signals that a stop or a SIGCONT undoes,
-    /// and tell its tracepoint.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Sent::send`].
-    unsafe fn drop_it(&self) -> c_int {
+    /// Whether nothing at all happens if this is ignored or dropped. Mainline would find the same, discard the pending
+    /// signals that a stop or a SIGCONT undoes, and tell its tracepoint.
+    #[inline]
+    fn leaves_nothing(&self) -> bool {
         let undoes = verdict::default_action(self.sig) == Action::Stop
             || self.sig == bindings::SIGCONT as c_int;
-        // SAFETY: The promise of `send`; the tracepoint's key is an atomic counter.
-        unsafe {
-            if undoes || tracepoint_is_on() {
-                self.pass_on()
-            } else {
-                0
-            }
-        }
+        #[cfg(CONFIG_TRACEPOINTS)]
+        // SAFETY: The tracepoint was found when the module was loaded.
+        let undoes = undoes || unsafe { observe::events::is_on(SIGNAL_GENERATE.get()) };
+        !undoes
     }
 
     /// As mainline.
@@ -131,117 +159,32 @@ impl Sent {
     /// # Safety
     ///
     /// As for [`Sent::send`].
+    #[inline]
     unsafe fn pass_on(&self) -> c_int {
         let force = verdict::force(self.sender);
         // SAFETY: The promise of `send`.
         unsafe { kernel_fn::__send_signal_locked(self.sig, self.info, self.t, self.type_, force) }
     }
 
-    /// Names the task behind a signal that the kernel sends: an exiting one that hangs its session up, or one
-    /// that begins to trace an init of its own. Also behind one that claims to be a timer's. And names the kernel where
-    /// no task is behind it: as in mainline, SIGKILL and SIGSTOP act then.
+    /// Whether it must not reach an init on its way out, which the kernel protects no longer: a fault or a signal ends
+    /// it, and it may yet have to dump core. Nothing from inside is to come first, or cut that short. The fault itself
+    /// comes here too.
     ///
     /// # Safety
     ///
     /// As for [`Sent::send`].
-    #[inline]
-    unsafe fn look_behind(&mut self, ns: *mut pid_namespace) {
-        // SAFETY: The promise of `send`.
-        unsafe {
-            let me = bindings::get_current();
-            let outside = || super::is_outside(me, ns);
-            if self.sender.is_none() {
-                // The kernel's own timers do not come this way: this one is in a task's words.
-                if (*self.info).__bindgen_anon_1.si_code == bindings::SI_TIMER {
-                    self.sender = Some(if outside() {
-                        Sender::Ancestor
-                    } else {
-                        Sender::Inside
-                    });
-                }
-                return;
-            }
-            if self.sender == Some(Sender::Ancestor) {
-                // Nobody: a driver's worker, or whoever an interrupt has met.
-                if (*me).flags & bindings::PF_KTHREAD != 0 || !bindings::pidns_in_task() {
-                    self.sender = Some(Sender::Kernel);
-                }
-                return;
-            }
-            if self.sender != Some(Sender::Kernel) {
-                return;
-            }
-            if self.hangs_up() && outside() {
-                self.sender = Some(Sender::Ancestor);
-            } else if self.attaches() && !outside() {
-                self.sender = Some(Sender::Inside);
-            }
-        }
-    }
-
-    /// Whether the current task hangs the target up because it exits: as the leader of the session
-    /// that both are in, or as the last that kept the target's process group from being orphaned.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Sent::send`].
-    #[inline]
-    unsafe fn hangs_up(&self) -> bool {
-        // SAFETY: The promise of `send`. Of the sessions only the addresses are compared: if either changes
-        // meanwhile, the answer is that of an instant before or after.
-        unsafe {
-            if self.sig != bindings::SIGHUP as c_int {
-                return false;
-            }
-            let me = bindings::get_current();
-            let session = |task: *mut task_struct| {
-                (*(*task).signal).pids[bindings::pid_type_PIDTYPE_SID as usize]
-            };
-            (*me).flags & bindings::PF_EXITING != 0 && session(me) == session(self.t)
-        }
-    }
-
-    /// Whether it is the SIGSTOP of a current task that has just begun to trace the target
-    /// (`kernel/ptrace.c: ptrace_attach`).
-    ///
-    /// # Safety
-    ///
-    /// As for [`Sent::send`].
-    #[inline]
-    unsafe fn attaches(&self) -> bool {
-        // SAFETY: The promise of `send`. If it is so, the current task holds the `tasklist_lock` that protects both.
-        unsafe {
-            self.sig == SIGSTOP
-                && (*self.t).ptrace != 0
-                && ptr::eq((*self.t).parent, bindings::get_current())
-        }
-    }
-
-    /// It reaches an init on its way out, which the kernel protects no longer: a fault or a signal ends it, and it may
-    /// yet have to dump core. Nothing from inside is to come first, or cut that short. The fault itself comes here too.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Sent::send`].
-    unsafe fn send_to_dying(&self, ns: *mut pid_namespace, two_sided: bool) -> c_int {
-        // SAFETY: The promise of `send`.
-        unsafe {
-            let disposition = disposition(self.t, self.sig);
-            let ends = disposition == Disposition::Default
-                && verdict::default_action(self.sig) != Action::Nothing;
-            let by_task = match self.sender {
-                Some(Sender::Inside) => true,
-                // The fault itself has a code above 0, which a task can claim only towards itself.
-                None => (*self.info).__bindgen_anon_1.si_code <= 0,
-                Some(Sender::Kernel | Sender::Ancestor) => false,
-            };
-            if two_sided && ends && by_task {
-                let drop = Verdict::Drop;
-                observe::signal::sent(ns, self.t, self.sig, self.sender, disposition, drop);
-                return 0;
-            }
-            self.pass_on()
-        }
+    #[cold]
+    unsafe fn comes_too_late(self, disposition: Disposition) -> bool {
+        let ends = disposition == Disposition::Default
+            && verdict::default_action(self.sig) != Action::Nothing;
+        let by_task = match self.sender {
+            Some(Sender::Inside) => true,
+            // SAFETY: The promise of `send`: what has no sender has an `info`. The fault itself has a code above
+            // 0, which a task can claim only towards itself.
+            None => unsafe { (*self.info).__bindgen_anon_1.si_code <= 0 },
+            Some(Sender::Kernel | Sender::Ancestor) => false,
+        };
+        ends && by_task
     }
 
     /// Whether nobody decides about it now (`kernel/signal.c: sig_ignored`).
@@ -249,6 +192,7 @@ impl Sent {
     /// # Safety
     ///
     /// As for [`Sent::send`].
+    #[inline]
     unsafe fn is_held(&self) -> bool {
         // SAFETY: The promise of `send`.
         unsafe { self.is_blocked() || (*self.t).ptrace != 0 && self.sig != SIGKILL }
@@ -259,6 +203,7 @@ impl Sent {
     /// # Safety
     ///
     /// As for [`Sent::send`].
+    #[inline]
     unsafe fn is_blocked(&self) -> bool {
         // SAFETY: The promise of `send`.
         unsafe {
@@ -277,11 +222,11 @@ impl Sent {
     /// # Safety
     ///
     /// As for [`Sent::send`].
-    unsafe fn send_from_inside(&self) -> c_int {
+    unsafe fn send_from_inside(self) -> c_int {
         // SAFETY: The promise of `send`.
         unsafe {
             let signal = (*self.t).signal;
-            let elsewhere = !ptr::eq(self.t, bindings::get_current());
+            let elsewhere = !ptr::eq(self.t, self.me);
             let alone =
                 elsewhere && ptr::eq((*signal).thread_head.next, (*signal).thread_head.prev);
             let for_all = self.type_ != bindings::pid_type_PIDTYPE_PID;
@@ -297,7 +242,7 @@ impl Sent {
     /// # Safety
     ///
     /// As for [`Sent::send`].
-    unsafe fn send_stop_from_inside(&self) -> c_int {
+    unsafe fn send_stop_from_inside(self) -> c_int {
         // SAFETY: The promise of `send`.
         unsafe {
             let pending = self.pending();
@@ -315,7 +260,7 @@ impl Sent {
     /// # Safety
     ///
     /// As for [`Sent::send`].
-    unsafe fn send_from_outside(&self, verdict: Verdict) -> c_int {
+    unsafe fn send_from_outside(self, verdict: Verdict) -> c_int {
         if self.sig == SIGKILL {
             // SAFETY: The promise of `send`.
             return unsafe { self.pass_on() };
@@ -383,22 +328,6 @@ impl Sent {
                 && (kernel_fn::task_curr(t) != 0 || !bindings::pidns_task_sigpending(t))
         }
     }
-}
-
-/// Whether somebody looks at the kernel's tracepoint for signals that are sent.
-///
-/// # Safety
-///
-/// The module must be loaded as a whole.
-unsafe fn tracepoint_is_on() -> bool {
-    #[cfg(CONFIG_TRACEPOINTS)]
-    // SAFETY: The caller's promise: the tracepoint was found. Its key is a counter that is read at once.
-    return unsafe {
-        let key = &raw const (*SIGNAL_GENERATE.get()).key.key.enabled.counter;
-        key.read_volatile() > 0
-    };
-    #[cfg(not(CONFIG_TRACEPOINTS))]
-    false
 }
 
 /// What the init has said that `sig` shall do.

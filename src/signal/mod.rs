@@ -10,6 +10,7 @@
 //! from ([`queue`]).
 
 mod act;
+mod behind;
 mod init;
 pub(crate) mod mode;
 pub(crate) mod ptrace;

@@ -5,14 +5,13 @@
 use super::{
     init::Sent,
     is_outside,
-    verdict::{self, Origin},
+    verdict::{self, Origin, Sender},
 };
 use crate::{
-    bindings::{self, kernel_siginfo, pid_type, task_struct},
+    bindings::{self, kernel_siginfo, pid_namespace, pid_type, task_struct, user_namespace},
     hook::kernel_fn,
     pid::{active_ns, is_first, is_init},
 };
-use core::mem::MaybeUninit;
 use kernel::prelude::*;
 
 /// Replaces `kernel/signal.c: send_signal_locked`: mainline's for all but namespaces' inits, with the part
@@ -25,33 +24,104 @@ use kernel::prelude::*;
 /// The kernel's: the `siglock` of `t` is held.
 pub(crate) unsafe extern "C" fn send_signal_locked(
     sig: c_int,
-    mut info: *mut kernel_siginfo,
+    info: *mut kernel_siginfo,
     t: *mut task_struct,
     type_: pid_type,
 ) -> c_int {
-    let mut seen = MaybeUninit::uninit();
-    // SAFETY: The lock keeps the pid of `t`; the current task has one; `info` is a `siginfo` if its
-    // origin says so.
+    // SAFETY: The lock keeps the pid of `t`; the rest is the caller's promise.
     unsafe {
         let ns = active_ns(t);
+        if is_first(ns) {
+            send_into_first(sig, info, t, type_)
+        } else {
+            send_into(ns, sig, info, t, type_)
+        }
+    }
+}
+
+/// The same, to a task of the first namespace.
+///
+/// # Safety
+///
+/// As for [`send_signal_locked`].
+#[inline(never)]
+unsafe fn send_into_first(
+    sig: c_int,
+    info: *mut kernel_siginfo,
+    t: *mut task_struct,
+    type_: pid_type,
+) -> c_int {
+    // SAFETY: The caller's promise.
+    unsafe {
         let origin = origin(info);
-        let visible = match origin {
-            // Every task that sends has a number in the first namespace.
-            Origin::Task | Origin::Named { .. } => {
-                is_first(ns) || !is_outside(bindings::get_current(), ns)
-            }
-            Origin::Kernel | Origin::Unnamed => true,
-        };
-        let sender = verdict::sender(origin, visible);
+        // Every task that sends has a number in the first namespace.
+        let sender = verdict::sender(origin, true);
         if matches!(origin, Origin::Named { .. }) {
-            info = as_seen_by(t, info, verdict::hides_sender(origin, sender), &mut seen);
+            let me = bindings::get_current();
+            if looks_different(t, me, sender) {
+                return send_as_seen(sig, info, t, type_, me, sender);
+            }
         }
-        let force = verdict::force(sender);
+        kernel_fn::__send_signal_locked(sig, info, t, type_, verdict::force(sender))
+    }
+}
+
+/// The same, to a task of `ns`, which is not the first.
+///
+/// # Safety
+///
+/// As for [`send_signal_locked`].
+#[inline(never)]
+unsafe fn send_into(
+    ns: *mut pid_namespace,
+    sig: c_int,
+    info: *mut kernel_siginfo,
+    t: *mut task_struct,
+    type_: pid_type,
+) -> c_int {
+    // SAFETY: The caller's promise; the current task has a pid.
+    unsafe {
+        let me = bindings::get_current();
+        let origin = origin(info);
+        let sender = verdict::sender(origin, !is_outside(me, ns));
         // Whoever it is: the kernel's flag goes when a fault or a signal begins to end it.
-        if is_first(ns) || !is_init((*(*t).signal).pids[bindings::pid_type_PIDTYPE_TGID as usize]) {
-            return kernel_fn::__send_signal_locked(sig, info, t, type_, force);
+        if is_init((*(*t).signal).pids[bindings::pid_type_PIDTYPE_TGID as usize]) {
+            return Sent {
+                sig,
+                info,
+                t,
+                type_,
+                me,
+                origin,
+                sender,
+            }
+            .send(ns);
         }
-        Sent::new(sig, info, t, type_, sender).send(ns)
+        if matches!(origin, Origin::Named { .. }) && looks_different(t, me, sender) {
+            return send_as_seen(sig, info, t, type_, me, sender);
+        }
+        kernel_fn::__send_signal_locked(sig, info, t, type_, verdict::force(sender))
+    }
+}
+
+/// Mainline's part of it, for an `info` that names its sender.
+///
+/// # Safety
+///
+/// As for [`as_seen_by`], and as for [`send_signal_locked`].
+#[inline(never)]
+unsafe fn send_as_seen(
+    sig: c_int,
+    info: *mut kernel_siginfo,
+    t: *mut task_struct,
+    type_: pid_type,
+    me: *const task_struct,
+    sender: Option<Sender>,
+) -> c_int {
+    // SAFETY: The caller's promise.
+    unsafe {
+        let mut seen = as_seen_by(t, info, me, sender);
+        kernel_fn::__send_signal_locked(sig, &raw mut seen, t, type_, verdict::force(sender))
     }
 }
 
@@ -69,6 +139,9 @@ unsafe fn origin(info: *mut kernel_siginfo) -> Origin {
                 let info = &(*info).__bindgen_anon_1;
                 (info.si_signo, info.si_code)
             };
+            if verdict::is_of_kill(code) {
+                return Origin::Named { by_kernel: false };
+            }
             // SAFETY: A pure function of two numbers.
             let layout = unsafe { kernel_fn::siginfo_layout(signo as c_uint, code) };
             match layout {
@@ -83,38 +156,58 @@ unsafe fn origin(info: *mut kernel_siginfo) -> Origin {
     }
 }
 
-/// `info` as `t` may see it: its user as `t` knows it, and the sender's number hidden if there is none.
-/// What has to change does so in a copy.
+/// Whether `t` does not see the current task `me`, which is the `sender`, as that sees itself: it has no number for
+/// it, or may have another for its user.
 ///
 /// # Safety
 ///
-/// `t` and `info` must be valid, and `info` name a sender.
-unsafe fn as_seen_by(
-    t: *mut task_struct,
-    info: *mut kernel_siginfo,
-    hide: bool,
-    copy: &mut MaybeUninit<kernel_siginfo>,
-) -> *mut kernel_siginfo {
-    // SAFETY: RCU keeps the credentials of `t`; the current task's do not change meanwhile. The
-    // layouts that name a sender all begin with its pid and uid.
+/// The `siglock` of `t` must be held.
+#[inline]
+pub(super) unsafe fn looks_different(
+    t: *const task_struct,
+    me: *const task_struct,
+    sender: Option<Sender>,
+) -> bool {
+    // SAFETY: The caller's promise.
+    sender == Some(Sender::Ancestor) || unsafe { user_ns(t) != (*(*me).cred).user_ns }
+}
+
+/// `info`, which names the `sender`, the current task `me`, as `t` sees it.
+///
+/// # Safety
+///
+/// As for [`looks_different`], which it does; `info` must be valid.
+pub(super) unsafe fn as_seen_by(
+    t: *const task_struct,
+    info: *const kernel_siginfo,
+    me: *const task_struct,
+    sender: Option<Sender>,
+) -> kernel_siginfo {
+    // SAFETY: The caller's promise. The layouts that name a sender all begin with its pid and uid.
     unsafe {
-        bindings::rcu_read_lock();
-        let to = bindings::pidns_task_user_ns(t);
-        let from = (*(*bindings::get_current()).cred).user_ns;
-        let mut seen = info;
-        if hide || from != to {
-            let copy = copy.write(*info);
-            let kill = &mut copy.__bindgen_anon_1._sifields._kill;
-            if hide {
-                kill._pid = 0;
-            }
-            if from != to {
-                let uid = bindings::make_kuid(from, kill._uid);
-                kill._uid = bindings::from_kuid_munged(to, uid);
-            }
-            seen = copy;
+        let mut seen = *info;
+        let kill = &mut seen.__bindgen_anon_1._sifields._kill;
+        if sender == Some(Sender::Ancestor) {
+            kill._pid = 0;
         }
-        bindings::rcu_read_unlock();
+        let (from, to) = ((*(*me).cred).user_ns, user_ns(t));
+        if from != to {
+            let uid = bindings::make_kuid(from, kill._uid);
+            kill._uid = bindings::from_kuid_munged(to, uid);
+        }
         seen
     }
+}
+
+/// The namespace of users that `t` is in; valid until its `siglock` is released.
+///
+/// # Safety
+///
+/// The `siglock` of `t` must be held.
+#[inline]
+unsafe fn user_ns(t: *const task_struct) -> *mut user_namespace {
+    // SAFETY: RCU keeps the credentials of `t`, and those keep their namespace: the `siglock` has
+    // interrupts off, for which every grace period waits, and in a PREEMPT_RT kernel is a read-side critical
+    // section itself.
+    unsafe { (*(&raw const (*t).real_cred).read_volatile()).user_ns }
 }

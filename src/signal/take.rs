@@ -103,6 +103,7 @@ unsafe fn dequeue_by_init(
 /// # Safety
 ///
 /// As for [`act::begin`].
+#[inline]
 pub(super) unsafe fn take(
     me: *mut task_struct,
     sig: c_int,
@@ -112,6 +113,29 @@ pub(super) unsafe fn take(
     // SAFETY: The caller's promise.
     unsafe {
         let disposition = disposition(me, sig);
+        if disposition == Disposition::Handler && sender.is_none() {
+            observe::signal::handled(me, sig);
+            return sig;
+        }
+        take_by_rule(me, sig, info, sender, disposition)
+    }
+}
+
+/// The same, of a signal with that `disposition`; not the fast path.
+///
+/// # Safety
+///
+/// As for [`act::begin`].
+#[inline(never)]
+unsafe fn take_by_rule(
+    me: *mut task_struct,
+    sig: c_int,
+    info: *mut kernel_siginfo,
+    sender: Option<Sender>,
+    disposition: Disposition,
+) -> c_int {
+    // SAFETY: The caller's promise.
+    unsafe {
         observe::signal::taken(me, sig, sender, disposition);
         match sender {
             // `get_signal` protects nobody from these two.

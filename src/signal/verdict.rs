@@ -34,6 +34,16 @@ pub(crate) enum Origin {
     Unnamed,
 }
 
+/// Whether this `si_code` is that of `kill`, `tgkill` or `sigqueue`: such a `siginfo` names its sender, whatever
+/// the signal (`kernel/signal.c: siginfo_layout`, which need not be asked about the most frequent ones).
+#[inline]
+pub(crate) fn is_of_kill(si_code: i32) -> bool {
+    const SI_USER: i32 = 0;
+    const SI_QUEUE: i32 = -1;
+    const SI_TKILL: i32 = -6;
+    matches!(si_code, SI_USER | SI_QUEUE | SI_TKILL)
+}
+
 /// Where the sender stands, given the signal's origin and whether the target's namespace has a
 /// number for the current task.
 ///
@@ -54,12 +64,6 @@ pub(crate) fn sender(origin: Origin, current_is_visible: bool) -> Option<Sender>
 #[inline]
 pub(crate) fn force(sender: Option<Sender>) -> bool {
     matches!(sender, Some(Sender::Ancestor | Sender::Kernel))
-}
-
-/// Whether the receiver must not see the sender's number, because it has none for it.
-#[inline]
-pub(crate) fn hides_sender(origin: Origin, sender: Option<Sender>) -> bool {
-    matches!(origin, Origin::Named { .. }) && sender == Some(Sender::Ancestor)
 }
 
 /// What a process has said that a signal shall do.

@@ -4,12 +4,12 @@
 //! table that was written down a second time.
 
 use crate::verdict::{
-    default_action, force, hides_sender, judge, judge_taken, sender, Action, Disposition, Origin,
+    default_action, force, is_of_kill, judge, judge_taken, sender, Action, Disposition, Origin,
     Sender, Verdict,
 };
 
-/// origin, current task visible, sender, SIGKILL and SIGSTOP act, the sender's number is hidden
-type Row = (Origin, bool, Option<Sender>, bool, bool);
+/// origin, current task visible, sender, SIGKILL and SIGSTOP act
+type Row = (Origin, bool, Option<Sender>, bool);
 
 const BY_KERNEL: Origin = Origin::Named { by_kernel: true };
 const BY_TASK: Origin = Origin::Named { by_kernel: false };
@@ -17,20 +17,20 @@ const BY_TASK: Origin = Origin::Named { by_kernel: false };
 #[rustfmt::skip]
 const TABLE: [Row; 10] = [
     // kill(2) and the like, without a siginfo
-    (Origin::Task,    true,  Some(Sender::Inside),   false, false),
-    (Origin::Task,    false, Some(Sender::Ancestor), true,  false),
+    (Origin::Task,    true,  Some(Sender::Inside),   false),
+    (Origin::Task,    false, Some(Sender::Ancestor), true),
     // the kernel, without a siginfo
-    (Origin::Kernel,  true,  Some(Sender::Kernel),   true,  false),
-    (Origin::Kernel,  false, Some(Sender::Kernel),   true,  false),
+    (Origin::Kernel,  true,  Some(Sender::Kernel),   true),
+    (Origin::Kernel,  false, Some(Sender::Kernel),   true),
     // sigqueue, tgkill, pidfd_send_signal
-    (BY_TASK,         true,  Some(Sender::Inside),   false, false),
-    (BY_TASK,         false, Some(Sender::Ancestor), true,  true),
+    (BY_TASK,         true,  Some(Sender::Inside),   false),
+    (BY_TASK,         false, Some(Sender::Ancestor), true),
     // the kernel, in the name of a task
-    (BY_KERNEL,       true,  Some(Sender::Kernel),   true,  false),
-    (BY_KERNEL,       false, Some(Sender::Ancestor), true,  true),
+    (BY_KERNEL,       true,  Some(Sender::Kernel),   true),
+    (BY_KERNEL,       false, Some(Sender::Ancestor), true),
     // faults, timers, files
-    (Origin::Unnamed, true,  None,                   false, false),
-    (Origin::Unnamed, false, None,                   false, false),
+    (Origin::Unnamed, true,  None,                   false),
+    (Origin::Unnamed, false, None,                   false),
 ];
 
 #[test]
@@ -52,15 +52,19 @@ fn every_combination_is_as_in_the_table() {
             let stands = sender(origin, visible);
             assert_eq!(stands, row.2, "{origin:?}, visible: {visible}");
             assert_eq!(force(stands), row.3, "{origin:?}, visible: {visible}");
-            assert_eq!(
-                hides_sender(origin, stands),
-                row.4,
-                "{origin:?}, visible: {visible}"
-            );
             rows += 1;
         }
     }
     assert_eq!(rows, TABLE.len());
+}
+
+#[test]
+fn what_kill_says_names_a_sender() {
+    // The kernel's layouts: of the codes from 0 down, a timer's (-2) and a file's (-5) name none.
+    let named = |code: i32| code <= 0 && code != -2 && code != -5;
+    let known: Vec<i32> = (-1000..=1000).filter(|&code| is_of_kill(code)).collect();
+    assert_eq!(known, [-6, -1, 0]);
+    assert!(known.into_iter().all(named));
 }
 
 #[test]
