@@ -15,7 +15,7 @@ find-kdir = kdir=$$(RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" scripts/kdir "$(KDIR)"
 # The kernel's own depmod wants a System.map, which headers lack; a package's DESTDIR has no list of modules.
 release = $(or $(shell cat "$(KDIR)/include/config/kernel.release" 2>/dev/null),$(error $(KDIR) is no build directory of a kernel: say make KDIR=DIRECTORY))
 modules-dir = $(INSTALL_MOD_PATH)/lib/modules/$(release)
-depmod = { [ ! -f "$(modules-dir)/modules.order" ] || depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") $(release); }
+depmod = { export PATH=$$PATH:/usr/sbin:/sbin; [ ! -f "$(modules-dir)/modules.order" ] || depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") $(release); }
 
 .PHONY: modules install uninstall demo demo-stock test test-stock parity engines bench deb test-deb check format clean distclean help
 
@@ -71,8 +71,11 @@ clean: ## Remove what `make` built here
 		-type f -exec rm -f {} +
 
 distclean: clean ## Remove that, and the cache with kernels, tools and guest
-	@cache=$${PIDNS_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/pidns}; echo "removing $$cache"; rm -rf "$$cache"
+	@cache=$${PIDNS_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/pidns}; echo "removing what was made in $$cache"; \
+		cd "$$cache" 2>/dev/null && rm -rf accel-* bindgen clippy-tests deb debian engines.* image kdir kernels locks \
+		logs modules selftests source stock test-deb.* tests tools.env* tsc tsc-* || true; rmdir "$$cache" 2>/dev/null || true
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo 'Variables: KDIR (build directory of a kernel), KERNEL_SRC (source for the test kernels), RUSTC, BINDGEN, LLVM'
+	@echo 'Variables: KDIR (build directory of a kernel), KERNEL_SRC (source for the test kernels), RUSTC, BINDGEN, LLVM,'
+	@echo 'PIDNS_CACHE (where things are made), PIDNS_MIRROR (of Debian); for make install DESTDIR, INSTALL_MOD_PATH, MANDIR'
