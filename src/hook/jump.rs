@@ -63,8 +63,8 @@ impl Jumps {
     ///
     /// # Errors
     ///
-    /// `EBUSY` if another direct user took a site meanwhile or ftrace is off, `ENOMEM`; then no
-    /// site is changed.
+    /// `EINVAL` if another direct user took a site meanwhile, `EBUSY` if a function is live-patched or ftrace is
+    /// off, `ENOMEM`; then no site is changed.
     pub(super) fn arm() -> Result<Option<Self>> {
         let Some(sites) = Sites::new()? else {
             return Ok(None);
@@ -79,7 +79,7 @@ impl Jumps {
         // SAFETY: `ops` is zeroed but for its flag, which is how an unused one looks, and stays
         // where it is until it is unregistered; each target has the type of its site's function.
         to_result(unsafe { kernel_fn::update_ftrace_direct_add(&mut *ops, sites.0) })
-            .inspect_err(|_| pr_err!("not loaded: ftrace cannot patch the functions to hook (kernel.ftrace_enabled must be 1)\n"))?;
+            .inspect_err(|_| pr_err!("not loaded: ftrace cannot patch the functions to hook (is one live-patched? kernel.ftrace_enabled must be 1)\n"))?;
         Ok(Some(Self { ops, sites }))
     }
 }

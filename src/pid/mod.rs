@@ -23,7 +23,7 @@ use crate::bindings::{self, pid, pid_namespace, task_struct, upid};
 /// `pid` must be valid for as long as the pointer is used, and was allocated with a number for each
 /// of its levels.
 #[inline]
-unsafe fn numbers(pid: *mut pid) -> *mut upid {
+pub(crate) unsafe fn numbers(pid: *mut pid) -> *mut upid {
     // SAFETY: The caller's promise; the address of the flexible array at the end.
     unsafe { (&raw mut (*pid).numbers).cast() }
 }

@@ -23,7 +23,7 @@ pub(crate) mod verdict;
 
 use crate::{
     bindings::{self, pid_namespace, task_struct},
-    pid::numbers_below,
+    pid::{numbers, numbers_below},
 };
 use core::ptr;
 
@@ -39,7 +39,7 @@ unsafe fn is_unkillable(t: *const task_struct) -> bool {
 }
 
 /// Whether `task` has no number in `ns`: it is not in there, nor below
-/// (`kernel/pid.c: __task_pid_nr_ns`, `pid_nr_ns`).
+/// (`kernel/pid.c: __task_pid_nr_ns`, `pid_nr_ns`). Of the first namespace ask [`is_nobody`].
 ///
 /// # Safety
 ///
@@ -54,5 +54,37 @@ unsafe fn is_outside(task: *const task_struct, ns: *const pid_namespace) -> bool
             || numbers_below(pid, (*ns).level)
                 .first()
                 .is_none_or(|upid| !ptr::eq(upid.ns, ns))
+    }
+}
+
+/// Whether `task` has no number in the first namespace: it has been reaped, or it is an idle task, which has 0.
+///
+/// # Safety
+///
+/// `task` must be the current one, or held by RCU.
+#[inline]
+unsafe fn is_nobody(task: *const task_struct) -> bool {
+    // SAFETY: As in `is_outside`; every pid has a number in the first namespace.
+    unsafe {
+        let pid = (&raw const (*task).thread_pid).read_volatile();
+        pid.is_null() || (*numbers(pid)).nr == 0
+    }
+}
+
+#[cfg(pidns_kunit)]
+#[kernel::macros::kunit_tests(pidns_signal)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_task_is_nobody() {
+        // SAFETY: The first processor's is there for ever.
+        assert!(unsafe { is_nobody(&raw const bindings::init_task) });
+    }
+
+    #[test]
+    fn the_current_task_is_somebody() {
+        // SAFETY: It is the current task.
+        assert!(!unsafe { is_nobody(bindings::get_current()) });
     }
 }

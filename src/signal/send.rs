@@ -4,7 +4,7 @@
 
 use super::{
     init::Sent,
-    is_outside,
+    is_nobody, is_outside,
     verdict::{self, Origin, Sender},
 };
 use crate::{
@@ -39,7 +39,8 @@ pub(crate) unsafe extern "C" fn send_signal_locked(
     }
 }
 
-/// The same, to a task of the first namespace.
+/// The same, to a task of the first namespace, in which everybody has a number but [`is_nobody`]. For mainline that is
+/// as if it came from an ancestor, and some kernel threads take it.
 ///
 /// # Safety
 ///
@@ -53,14 +54,38 @@ unsafe fn send_into_first(
 ) -> c_int {
     // SAFETY: The caller's promise.
     unsafe {
+        let me = bindings::get_current();
+        if is_nobody(me) {
+            return send_from_nobody(sig, info, t, type_, me);
+        }
         let origin = origin(info);
-        // Every task that sends has a number in the first namespace.
         let sender = verdict::sender(origin, true);
+        if matches!(origin, Origin::Named { .. }) && looks_different(t, me, sender) {
+            return send_as_seen(sig, info, t, type_, me, sender);
+        }
+        kernel_fn::__send_signal_locked(sig, info, t, type_, verdict::force(sender))
+    }
+}
+
+/// The same, from an interrupt of an idle processor, or a task that has been reaped.
+///
+/// # Safety
+///
+/// As for [`send_signal_locked`]; `me` is the current task.
+#[cold]
+unsafe fn send_from_nobody(
+    sig: c_int,
+    info: *mut kernel_siginfo,
+    t: *mut task_struct,
+    type_: pid_type,
+    me: *const task_struct,
+) -> c_int {
+    // SAFETY: The caller's promise.
+    unsafe {
+        let origin = origin(info);
+        let sender = verdict::sender(origin, false);
         if matches!(origin, Origin::Named { .. }) {
-            let me = bindings::get_current();
-            if looks_different(t, me, sender) {
-                return send_as_seen(sig, info, t, type_, me, sender);
-            }
+            return send_as_seen(sig, info, t, type_, me, sender);
         }
         kernel_fn::__send_signal_locked(sig, info, t, type_, verdict::force(sender))
     }
@@ -207,7 +232,6 @@ pub(super) unsafe fn as_seen_by(
 #[inline]
 unsafe fn user_ns(t: *const task_struct) -> *mut user_namespace {
     // SAFETY: RCU keeps the credentials of `t`, and those keep their namespace: the `siglock` has
-    // interrupts off, for which every grace period waits, and in a PREEMPT_RT kernel is a read-side critical
-    // section itself.
+    // interrupts off, for which every grace period waits. (With PREEMPT_RT it has not: see Kbuild.)
     unsafe { (*(&raw const (*t).real_cred).read_volatile()).user_ns }
 }
