@@ -10,7 +10,7 @@
 
 use super::{set, verdict::Sender};
 use crate::{
-    bindings::{self, kernel_siginfo, sigpending, sigqueue, sigset_t, task_struct},
+    bindings::{self, kernel_siginfo, list_head, sigpending, sigqueue, sigset_t, task_struct},
     hook::{kernel_fn, SIGQUEUE_CACHE},
 };
 use core::ptr;
@@ -28,15 +28,36 @@ const INSIDE: c_int = 1 << 29;
 /// The `siglock` must be held for as long as they are used.
 unsafe fn entries(pending: *mut sigpending) -> impl Iterator<Item = *mut sigqueue> {
     // SAFETY: The caller's promise.
-    let (head, mut next) = unsafe { (&raw mut (*pending).list, (*pending).list.next) };
+    unsafe { entries_by(pending, |link| link.next) }
+}
+
+/// The same, last to first: one that was added just now is found at once, however many there are.
+///
+/// # Safety
+///
+/// As for [`entries`].
+unsafe fn entries_backwards(pending: *mut sigpending) -> impl Iterator<Item = *mut sigqueue> {
+    // SAFETY: The caller's promise.
+    unsafe { entries_by(pending, |link| link.prev) }
+}
+
+/// # Safety
+///
+/// As for [`entries`]; `step` gives a link's neighbour.
+unsafe fn entries_by(
+    pending: *mut sigpending,
+    step: fn(&list_head) -> *mut list_head,
+) -> impl Iterator<Item = *mut sigqueue> {
+    // SAFETY: The caller's promise.
+    let (head, mut link) = unsafe { (&raw mut (*pending).list, step(&(*pending).list)) };
     core::iter::from_fn(move || {
-        if ptr::eq(next, head) {
+        if ptr::eq(link, head) {
             return None;
         }
         // SAFETY: Every link but the head is that of an entry.
         unsafe {
-            let entry = container_of!(next, sigqueue, list);
-            next = (*next).next;
+            let entry = container_of!(link, sigqueue, list);
+            link = step(&*link);
             Some(entry)
         }
     })
@@ -127,12 +148,11 @@ pub(super) unsafe fn mark(
 ) {
     // SAFETY: The caller's promise.
     unsafe {
-        let entry = entries(pending)
-            .filter(|&entry| {
+        let entry = entries_backwards(pending)
+            .find(|&entry| {
                 (*entry).flags & bindings::SIGQUEUE_PREALLOC as c_int == 0
                     && (*entry).info.__bindgen_anon_1.si_signo == sig
             })
-            .last()
             .or_else(|| add(pending, t, sig, info));
         if let Some(entry) = entry {
             (*entry).flags &= !(OUTSIDE | INSIDE);
