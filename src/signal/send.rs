@@ -60,10 +60,7 @@ unsafe fn send_into_first(
         }
         let origin = origin(info);
         let sender = verdict::sender(origin, true);
-        if matches!(origin, Origin::Named { .. }) && looks_different(t, me, sender) {
-            return send_as_seen(sig, info, t, type_, me, sender);
-        }
-        kernel_fn::__send_signal_locked(sig, info, t, type_, verdict::force(sender))
+        send_by(me, origin, sender, sig, info, t, type_)
     }
 }
 
@@ -84,10 +81,7 @@ unsafe fn send_from_nobody(
     unsafe {
         let origin = origin(info);
         let sender = verdict::sender(origin, false);
-        if matches!(origin, Origin::Named { .. }) {
-            return send_as_seen(sig, info, t, type_, me, sender);
-        }
-        kernel_fn::__send_signal_locked(sig, info, t, type_, verdict::force(sender))
+        send_by(me, origin, sender, sig, info, t, type_)
     }
 }
 
@@ -104,7 +98,7 @@ unsafe fn send_into(
     t: *mut task_struct,
     type_: pid_type,
 ) -> c_int {
-    // SAFETY: The caller's promise; the current task has a pid.
+    // SAFETY: The caller's promise; `me` is the current task.
     unsafe {
         let me = bindings::get_current();
         let origin = origin(info);
@@ -122,31 +116,33 @@ unsafe fn send_into(
             }
             .send(ns);
         }
-        if matches!(origin, Origin::Named { .. }) && looks_different(t, me, sender) {
-            return send_as_seen(sig, info, t, type_, me, sender);
-        }
-        kernel_fn::__send_signal_locked(sig, info, t, type_, verdict::force(sender))
+        send_by(me, origin, sender, sig, info, t, type_)
     }
 }
 
-/// Mainline's part of it, for an `info` that names its sender.
+/// The same, from a `sender`, the current task `me` if it is a task; the target is no namespace's init.
 ///
 /// # Safety
 ///
-/// As for [`as_seen_by`], and as for [`send_signal_locked`].
-#[inline(never)]
-unsafe fn send_as_seen(
+/// As for [`send_signal_locked`]; `origin` is that of `info`.
+#[inline(always)]
+unsafe fn send_by(
+    me: *const task_struct,
+    origin: Origin,
+    sender: Option<Sender>,
     sig: c_int,
     info: *mut kernel_siginfo,
     t: *mut task_struct,
     type_: pid_type,
-    me: *const task_struct,
-    sender: Option<Sender>,
 ) -> c_int {
+    let force = verdict::force(sender);
     // SAFETY: The caller's promise.
     unsafe {
-        let mut seen = as_seen_by(t, info, me, sender);
-        kernel_fn::__send_signal_locked(sig, &raw mut seen, t, type_, verdict::force(sender))
+        if matches!(origin, Origin::Named { .. }) && looks_different(t, me, sender) {
+            let seen = &mut as_seen_by(t, info, me, sender);
+            return kernel_fn::__send_signal_locked(sig, seen, t, type_, force);
+        }
+        kernel_fn::__send_signal_locked(sig, info, t, type_, force)
     }
 }
 
