@@ -222,17 +222,32 @@ impl Sent {
     /// # Safety
     ///
     /// As for [`Sent::send`].
-    unsafe fn send_from_inside(self) -> c_int {
+    #[inline]
+    unsafe fn send_from_inside(&self) -> c_int {
         // SAFETY: The promise of `send`.
         unsafe {
             let signal = (*self.t).signal;
-            let elsewhere = !ptr::eq(self.t, self.me);
-            let alone =
-                elsewhere && ptr::eq((*signal).thread_head.next, (*signal).thread_head.prev);
-            let for_all = self.type_ != bindings::pid_type_PIDTYPE_PID;
-            let _shield = (verdict::default_action(self.sig) == Action::Terminate
-                && (alone || for_all && self.is_blocked()))
-            .then(|| Shield::raise(signal, self.sig));
+            let alone = ptr::eq((*signal).thread_head.next, (*signal).thread_head.prev);
+            let at_risk = if alone {
+                !ptr::eq(self.t, self.me) && !self.is_blocked()
+            } else {
+                self.type_ != bindings::pid_type_PIDTYPE_PID && self.is_blocked()
+            };
+            if at_risk && verdict::default_action(self.sig) == Action::Terminate {
+                return (*self).send_behind_shield();
+            }
+            self.pass_on()
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Sent::send`].
+    #[inline(never)]
+    unsafe fn send_behind_shield(self) -> c_int {
+        // SAFETY: The promise of `send`.
+        unsafe {
+            let _shield = Shield::raise((*self.t).signal, self.sig);
             self.pass_on()
         }
     }

@@ -36,18 +36,19 @@ pub(crate) unsafe extern "C" fn dequeue_signal(
     // SAFETY: The caller's promise.
     unsafe {
         let me = bindings::get_current();
-        if !is_unkillable(me) {
+        // `sigtimedwait` and `signalfd` bring a mask of their own: they take, and nothing acts.
+        if !is_unkillable(me) || !ptr::eq(mask, &raw const (*me).blocked) {
             return original::dequeue_signal(mask, info, type_);
         }
         dequeue_by_init(me, mask, info, type_)
     }
 }
 
-/// The same, of whom the kernel protects; not the fast path.
+/// The same, of whom the kernel protects and who asks on behalf of `get_signal`; not the fast path.
 ///
 /// # Safety
 ///
-/// As for [`dequeue_signal`]; `me` is the current task.
+/// As for [`dequeue_signal`]; `me` is the current task, and `mask` what it blocks.
 #[cold]
 #[inline(never)]
 unsafe fn dequeue_by_init(
@@ -58,8 +59,7 @@ unsafe fn dequeue_by_init(
 ) -> c_int {
     // SAFETY: The caller's promise.
     unsafe {
-        // `sigtimedwait` and `signalfd` bring a mask of their own: they take, and nothing acts.
-        if is_first(active_ns(me)) || !ptr::eq(mask, &raw const (*me).blocked) {
+        if is_first(active_ns(me)) {
             return original::dequeue_signal(mask, info, type_);
         }
         loop {

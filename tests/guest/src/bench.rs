@@ -31,6 +31,10 @@ const WORKS: &[Work] = &[
         kill_own_init,
     ),
     (
+        "kill of a namespace's init by itself, blocked, then sigtimedwait",
+        init_waits,
+    ),
+    (
         "kill of a namespace's init by itself, handler",
         init_handles,
     ),
@@ -149,4 +153,8 @@ fn init_handles(name: Name) {
         handle(Signal::SIGUSR1);
         measure_signal(name, 1);
     });
+}
+
+fn init_waits(name: Name) {
+    inside(|| kill_and_wait(name));
 }
