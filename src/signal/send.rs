@@ -64,7 +64,8 @@ unsafe fn send_into_first(
     }
 }
 
-/// The same, from an interrupt of an idle processor, or a task that has been reaped.
+/// The same, from an interrupt of an idle processor, or a task that has been reaped. Apart, so that the frequent way
+/// is compiled for a sender with a number.
 ///
 /// # Safety
 ///
