@@ -17,7 +17,7 @@ release = $(or $(shell cat "$(KDIR)/include/config/kernel.release" 2>/dev/null),
 modules-dir = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 depmod = { export PATH=$$PATH:/usr/sbin:/sbin; [ ! -f "$(modules-dir)/modules.order" ] || depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") $(release); }
 
-.PHONY: modules install uninstall demo demo-stock test test-stock parity engines bench deb test-deb check format clean distclean help
+.PHONY: modules install uninstall demo demo-stock quick test test-stock parity engines bench deb test-deb check format rust-analyzer clean distclean help
 
 modules: ## Build pidns.ko for the running kernel, or for KDIR=
 	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
@@ -36,6 +36,9 @@ demo: ## Show in a guest what the module does; sets up everything it needs
 
 demo-stock: ## The same on Debian's own unmodified kernel, without building one
 	@scripts/demo stock
+
+quick: ## Run what takes less than 3 seconds a test on two kernels; says what it left out
+	@scripts/test --quick
 
 test: ## Run all tests in guests on five kernels; sets up everything it needs
 	@scripts/test
@@ -64,10 +67,13 @@ check: ## Formatting, lints, shell scripts and the rules of the tree
 format: ## Format the Rust sources
 	@scripts/check --format
 
+rust-analyzer: ## Write rust-project.json, from which rust-analyzer knows the module
+	@scripts/rust-analyzer
+
 clean: ## Remove what `make` built here
 	@rm -rf .tmp_versions
 	@find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
-		-o -name '.*.d' -o -name generated.rs -o -name Module.symvers -o -name modules.order -o -name .module-common.o \) \
+		-o -name '.*.d' -o -name '*generated.rs' -o -name calls.h -o -name Module.symvers -o -name modules.order -o -name .module-common.o \) \
 		-type f -exec rm -f {} +
 
 distclean: clean ## Remove that, and the cache with kernels, tools and guest
@@ -76,6 +82,6 @@ distclean: clean ## Remove that, and the cache with kernels, tools and guest
 		logs modules selftests source stock test-deb.* tests tools.env* tsc tsc-* || true; rmdir "$$cache" 2>/dev/null || true
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Variables: KDIR (build directory of a kernel), KERNEL_SRC (source for the test kernels), RUSTC, BINDGEN, LLVM,'
 	@echo 'PIDNS_CACHE (where things are made), PIDNS_MIRROR (of Debian); for make install DESTDIR, INSTALL_MOD_PATH, MANDIR'

@@ -12,16 +12,26 @@
 use kernel::prelude::*;
 
 mod bindings;
+mod chain;
 mod compat;
+mod events;
+#[cfg(not(CONFIG_PID_NS))]
+mod held;
 mod hook;
+mod hooks;
+mod imports;
+mod module;
 #[cfg(not(CONFIG_PID_NS))]
 mod namespace;
+mod object;
 mod observe;
+#[cfg(not(CONFIG_PID_NS))]
 mod pid;
 mod signal;
 #[cfg(not(CONFIG_PID_NS))]
 mod surface;
 mod sysctl;
+mod task;
 
 module! {
     type: Pidns,
@@ -50,20 +60,20 @@ const VERSION: &CStr = match CStr::from_bytes_with_nul(bindings::PIDNS_VERSION) 
 /// The loaded module.
 struct Pidns {
     /// First to go: no more namespaces, nor files of them.
-    _doors: hook::Doors,
+    _live: module::Live,
     /// Then what user space finds beside the hooked functions.
     #[cfg(CONFIG_DEBUG_FS)]
     _tree: observe::Tree,
     #[cfg(not(CONFIG_PID_NS))]
     _surface: surface::Surface,
-    _switch: signal::mode::Switch,
+    _switch: signal::two_sided::Switch,
     /// Then no new call reaches the module, and those under way have left it.
     _hooks: hook::Hooks,
     /// Then what freed namespaces and pids leave behind.
     #[cfg(not(CONFIG_PID_NS))]
     _namespaces: namespace::Namespaces,
     /// The last word.
-    _farewell: Farewell,
+    _unloaded: Unloaded,
 }
 
 impl kernel::Module for Pidns {
@@ -75,12 +85,12 @@ impl kernel::Module for Pidns {
             pr_err!("not loaded: FUSE or CUSE is a module of this kernel, and its namespace references cannot be counted: build it in (CONFIG_FUSE_FS=y, and CONFIG_CUSE=y or n)\n");
             return Err(compat::eopnotsupp());
         }
-        let symbols = hook::Symbols::find()?;
+        let symbols = hook::Symbols::find(&hooks::NEEDS)?;
         #[cfg(not(CONFIG_PID_NS))]
         let namespaces = namespace::Namespaces::new()?;
-        signal::mode::set(module_parameters::two_sided_init.value().ne(&0));
+        signal::two_sided::set(module_parameters::two_sided_init.value().ne(&0));
         let hooks = symbols.arm(module_parameters::direct.value().ne(&0))?;
-        let switch = signal::mode::Switch::register()?;
+        let switch = signal::two_sided::Switch::register()?;
         #[cfg(not(CONFIG_PID_NS))]
         let surface = surface::Surface::new(&hooks)?;
         pr_info!(
@@ -93,7 +103,7 @@ impl kernel::Module for Pidns {
             hooks.count()
         );
         Ok(Self {
-            _doors: hook::Doors::open(),
+            _live: module::Live::begin(),
             #[cfg(CONFIG_DEBUG_FS)]
             _tree: observe::Tree::new(),
             #[cfg(not(CONFIG_PID_NS))]
@@ -102,15 +112,15 @@ impl kernel::Module for Pidns {
             _hooks: hooks,
             #[cfg(not(CONFIG_PID_NS))]
             _namespaces: namespaces,
-            _farewell: Farewell,
+            _unloaded: Unloaded,
         })
     }
 }
 
 /// On drop: the line in the log that says that all is as it was.
-struct Farewell;
+struct Unloaded;
 
-impl Drop for Farewell {
+impl Drop for Unloaded {
     fn drop(&mut self) {
         pr_info!("unloaded\n");
     }

@@ -2,8 +2,16 @@
 
 //! A sysctl that is one number.
 
-use crate::bindings::{self, ctl_table, ctl_table_header, loff_t};
-use core::{ffi::CStr, ptr};
+use crate::bindings::{
+    self,
+    ctl_table,
+    ctl_table_header,
+    loff_t, //
+};
+use core::{
+    ffi::CStr,
+    ptr, //
+};
 use kernel::prelude::*;
 
 /// A registered sysctl; dropping takes it away, when nobody is in it any more. May sleep.
@@ -62,24 +70,39 @@ pub(crate) const fn table(name: &'static CStr, mode: u16, handler: Handler) -> T
     })
 }
 
-/// What a user reads or writes.
+/// What a user reads or writes: what the kernel passes to a handler.
 pub(crate) struct Access {
-    pub(crate) table: *const ctl_table,
-    pub(crate) write: c_int,
-    pub(crate) buffer: *mut c_void,
-    pub(crate) length: *mut usize,
-    pub(crate) position: *mut loff_t,
+    table: *const ctl_table,
+    write: c_int,
+    buffer: *mut c_void,
+    length: *mut usize,
+    position: *mut loff_t,
 }
 
 impl Access {
-    /// Lets the user read `value`, or, if that is `allowed`, write it in `range`, which `set` then gets.
-    ///
-    /// Gives what a handler gives: 0, `EPERM`, or `EINVAL` for what is no number or out of range.
-    ///
     /// # Safety
     ///
-    /// The fields must be what the kernel gave to a handler.
-    pub(crate) unsafe fn of(
+    /// The arguments must be those of a handler, and this must not outlive its call.
+    pub(crate) unsafe fn new(
+        table: *const ctl_table,
+        write: c_int,
+        buffer: *mut c_void,
+        length: *mut usize,
+        position: *mut loff_t,
+    ) -> Self {
+        Self {
+            table,
+            write,
+            buffer,
+            length,
+            position,
+        }
+    }
+
+    /// Lets the user read `value`, or, if that is `allowed`, write it in `range`, which `set` then gets.
+    ///
+    /// Returns what a handler returns: 0, `EPERM`, or `EINVAL` for what is no number or out of range.
+    pub(crate) fn of(
         &self,
         allowed: impl FnOnce() -> bool,
         mut value: c_int,
@@ -89,19 +112,16 @@ impl Access {
         if self.write != 0 && !allowed() {
             return EPERM.to_errno();
         }
-        // SAFETY: The caller's promise; the copy points to locals that outlive it.
+        // SAFETY: The promise of `new`; the copy points to locals that outlive it.
         let result = unsafe {
-            let mut copy = *self.table;
-            copy.data = (&raw mut value).cast();
-            copy.extra1 = (&raw mut least).cast();
-            copy.extra2 = (&raw mut most).cast();
-            bindings::proc_dointvec_minmax(
-                &copy,
-                self.write,
-                self.buffer,
-                self.length,
-                self.position,
-            )
+            let table = ctl_table {
+                data: (&raw mut value).cast(),
+                extra1: (&raw mut least).cast(),
+                extra2: (&raw mut most).cast(),
+                ..*self.table
+            };
+            let (buffer, length, position) = (self.buffer, self.length, self.position);
+            bindings::proc_dointvec_minmax(&table, self.write, buffer, length, position)
         };
         if result == 0 && self.write != 0 {
             set(value);
@@ -125,9 +145,9 @@ macro_rules! handler {
             length: *mut usize,
             position: *mut $crate::bindings::loff_t,
         ) -> ::kernel::ffi::c_int {
-            let access = $crate::sysctl::Access { table, write, buffer, length, position };
             // SAFETY: The caller's promise.
-            unsafe { $rule(&access, $crate::pid::current_ns()) }
+            let access = unsafe { $crate::sysctl::Access::new(table, write, buffer, length, position) };
+            $rule(&access, $crate::task::Current::get().active_ns())
         }
     };
 }

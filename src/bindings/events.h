@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The tracepoints. A namespace is named by its inode number, that of /proc/PID/ns/pid, and a process
- * by its number in its own namespace and in the first one.
+ * by its number in its own namespace and in the initial one.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM pidns
@@ -77,7 +77,7 @@ DECLARE_EVENT_CLASS(pidns_life,
 	TP_fast_assign(
 		__entry->ns = ns->ns.inum;
 		__entry->level = ns->level;
-		__entry->parent = ns->parent->ns.inum;
+		__entry->parent = ns->parent ? ns->parent->ns.inum : 0;
 		__entry->numbers = READ_ONCE(ns->pid_allocated) & ~PIDNS_ADDING;
 	),
 	TP_printk("ns=%u level=%u parent=%u numbers=%u",

@@ -103,35 +103,8 @@ long __x64_sys_setns(const struct pt_regs *regs), __ia32_sys_setns(const struct 
 long __x64_sys_memfd_create(const struct pt_regs *regs), __ia32_sys_memfd_create(const struct pt_regs *regs);
 long __x64_sys_reboot(const struct pt_regs *regs), __ia32_sys_reboot(const struct pt_regs *regs);
 
-/* Functions that the kernel does not export, and the originals of hooked ones. */
-#define PIDNS_CALLS(X) \
-	X(kallsyms_on_each_match_symbol) X(ftrace_location) X(alloc_ftrace_hash) \
-	X(free_ftrace_hash) X(add_ftrace_hash_entry_direct) X(update_ftrace_direct_add) \
-	X(update_ftrace_direct_del) X(ftrace_find_rec_direct) X(pidfs_add_pid) \
-	X(pidfs_prepare_pid) X(pidfs_remove_pid) X(pidfs_free_pid) X(__ns_ref_active_get) \
-	X(__ns_ref_active_put) X(__ns_common_init) X(__ns_common_free) X(__ns_tree_gen_id) \
-	X(__ns_tree_add_raw) X(register_pidns_sysctls) X(unregister_pidns_sysctls) X(in_userns) \
-	X(inc_ucount) X(dec_ucount) X(exit_ptrace) X(release_task) X(group_send_sig_info) \
-	X(kernel_wait4) X(acct_exit_ns) X(task_work_add) X(siginfo_layout) X(next_signal) \
-	X(__send_signal_locked) X(dequeue_signal) X(ptrace_stop) X(task_curr) \
-	X(signal_wake_up_state) X(task_set_jobctl_pending) X(task_clear_jobctl_pending) \
-	X(is_current_pgrp_orphaned) X(vfs_coredump) X(proc_coredump_connector) \
-	X(__ns_tree_remove) X(disable_pid_allocation) X(create_new_namespaces) \
-	X(nsproxy_ns_active_get) X(nsproxy_ns_active_put) X(exit_tasks_rcu_start) \
-	X(proc_init_fs_context) X(proc_fs_context_free) X(proc_fill_super) X(proc_kill_sb) \
-	X(sysvipc_proc_open) X(sysvipc_proc_release) X(init_seq_pidns) X(fini_seq_pidns) \
-	X(fuse_conn_init) X(fuse_free_conn) X(cuse_fc_release) X(perf_event_alloc) \
-	X(free_event_rcu) X(__x64_sys_reboot) X(__ia32_sys_reboot) X(ns_tree_lookup_rcu) \
-	X(path_from_stashed) X(may_see_all_namespaces) X(open_namespace) X(proc_ns_instantiate) \
-	X(proc_fill_cache) X(ptrace_may_access) X(pidfd_pid) X(proc_ns_file) X(from_mnt_ns) \
-	X(copy_fs_struct) X(free_fs_struct) X(set_fs_root) X(set_fs_pwd) X(exit_sem) \
-	X(timens_commit) X(switch_task_namespaces) X(deactivate_nsproxy) X(nsproxy_free) \
-	X(perf_event_namespaces) X(proc_ns_dir_readdir) X(proc_ns_dir_lookup) \
-	X(proc_ns_get_link) X(proc_ns_readlink) X(nsfs_init_inode) X(nsfs_evict) \
-	X(nsfs_fh_to_dentry) X(is_current_namespace) X(pidfd_ioctl) X(pidfd_show_fdinfo) \
-	X(proc_pid_status) X(proc_parse_param) X(perf_event_namespaces_output) \
-	X(__x64_sys_setns) X(__ia32_sys_setns) X(__x64_sys_memfd_create) \
-	X(__ia32_sys_memfd_create)
+/* Functions that the kernel does not export, and the originals of hooked ones: PIDNS_CALLS, made by calls.awk. */
+#include <calls.h>
 
 #define PIDNS_DECLARE(fn) DECLARE_STATIC_CALL(pidns_##fn, fn)
 PIDNS_CALLS(PIDNS_DECLARE)

@@ -39,10 +39,11 @@ SHIM(struct workqueue_struct *, alloc_workqueue, (void),
      return alloc_workqueue("pidns", WQ_UNBOUND, 0))
 
 /* Users */
-SHIM(void, get_user_ns, (struct user_namespace *ns), get_user_ns(ns))
+SHIM(struct user_namespace *, get_user_ns, (struct user_namespace *ns), return get_user_ns(ns))
 SHIM(void, put_user_ns, (struct user_namespace *ns), put_user_ns(ns))
 SHIM(struct user_namespace *, task_user_ns, (struct task_struct *task),
      return task_cred_xxx(task, user_ns))
+SHIM(kuid_t, current_uid, (void), return current_uid())
 
 /* Namespaces and procfs */
 SHIM(bool, ns_get_unless_inactive, (struct ns_common *ns), return ns_get_unless_inactive(ns))
@@ -50,6 +51,7 @@ SHIM(struct pid_namespace *, next_ns, (struct ns_tree_root *tree, struct pid_nam
      return list_next_or_null_rcu(&tree->ns_list_head,
 				  ns ? &ns->ns.ns_tree_node.ns_list_entry : &tree->ns_list_head,
 				  struct pid_namespace, ns.ns_tree_node.ns_list_entry))
+SHIM(struct nsproxy *, get_nsproxy, (struct nsproxy *nsp), get_nsproxy(nsp); return nsp)
 SHIM(u64, ns_id, (struct pid_namespace *ns), return ns->ns.ns_id)
 SHIM(struct ns_common *, nsproxy_ns, (struct nsproxy *nsp, u32 type),
      return type == CLONE_NEWUTS ? to_ns_common(nsp->uts_ns) :
@@ -59,7 +61,8 @@ SHIM(struct ns_common *, nsproxy_ns, (struct nsproxy *nsp, u32 type),
 SHIM(struct pid *, proc_pid, (struct inode *inode), return proc_pid(inode))
 SHIM(const struct proc_ns_operations *, proc_ns_ops, (struct inode *inode),
      return PROC_I(inode)->ns_ops)
-SHIM(bool, super_active, (struct super_block *sb), return atomic_inc_not_zero(&sb->s_active))
+SHIM(struct super_block *, super_active, (struct super_block *sb),
+     return atomic_inc_not_zero(&sb->s_active) ? sb : NULL)
 SHIM(bool, dir_emit_dots, (struct file *file, struct dir_context *ctx),
      return dir_emit_dots(file, ctx))
 SHIM(void, log_memfd_refused, (int scope), pr_err_ratelimited(

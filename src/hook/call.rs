@@ -6,13 +6,12 @@
 //! through a pointer would fault under IBT, both in the middle of a function (an original, behind
 //! its patch site) and at the start of one whose `endbr64` was sealed at boot.
 
-use super::{both, own, symbol};
 use crate::bindings::{self, static_call_key};
 use kernel::{prelude::*, str::CStr};
 
 /// A static call of `src/bindings/input.h`.
-pub(super) struct Call {
-    name: &'static CStr,
+pub(crate) struct Call {
+    pub(super) name: &'static CStr,
     key: *mut static_call_key,
     trampoline: *const c_void,
 }
@@ -21,7 +20,7 @@ pub(super) struct Call {
 unsafe impl Sync for Call {}
 
 impl Call {
-    pub(super) const fn new(
+    pub(crate) const fn new(
         name: &'static CStr,
         key: *mut static_call_key,
         trampoline: *const c_void,
@@ -51,7 +50,7 @@ impl Call {
 macro_rules! call {
     ($name:ident) => {
         ::kernel::macros::paste! {
-            $crate::hook::call::Call::new(
+            $crate::hook::Call::new(
                 match ::core::ffi::CStr::from_bytes_with_nul(
                     concat!(stringify!($name), "\0").as_bytes()
                 ) {
@@ -64,36 +63,75 @@ macro_rules! call {
         }
     };
 }
-pub(super) use call;
+pub(crate) use call;
 
-/// A table of functions that the kernel does not export, and the same, to be called.
+/// A table of functions that the kernel does not export, and the same, to be called: with a signature as safe
+/// functions ([`import`]), without one as they are.
 macro_rules! imports {
-    ($($(#[$cfg:meta])* $name:ident)*) => {
-        pub(in $crate::hook) static IMPORTS: &[$crate::hook::call::Call] =
-            &[$($(#[$cfg])* $crate::hook::call::call!($name)),*];
+    ($(
+        $(#[$meta:meta])*
+        $name:ident $(<$rcu:lifetime>)? $(($($argument:ident: $type:ty),*) $(-> $result:ty)?)?;
+    )*) => {
+        pub(super) static IMPORTS: &[$crate::hook::Call] =
+            &[$($(#[$meta])* $crate::hook::call!($name)),*];
 
         /// Functions that the kernel does not export, to be called.
         pub(crate) mod kernel_fn {
+            #[allow(unused_imports, reason = "for signatures")]
+            use super::*;
+
             $(
                 ::kernel::macros::paste! {
-                    $(#[$cfg])*
-                    pub(crate) use $crate::bindings::[<__SCT__pidns_ $name>] as $name;
+                    $crate::hook::import! {
+                        $(#[$meta])* $name [<__SCT__pidns_ $name>]
+                        $(<$rcu>)? $(($($argument: $type),*) $(-> $result)?)?
+                    }
                 }
             )*
         }
     };
 }
-pub(super) use imports;
+pub(crate) use imports;
 
-/// Binds the call of the function that finds all others.
-pub(super) fn bind_symbol_table(address: usize) {
-    both::IMPORTS[0].bind(address);
+/// For [`imports`] and [`exports`].
+///
+/// What a function with a lifetime returns is kept by RCU: it also takes the guard of that.
+macro_rules! import {
+    ($(#[$meta:meta])* $name:ident $symbol:ident) => {
+        $(#[$meta])*
+        pub(crate) use $crate::bindings::$symbol as $name;
+    };
+    (
+        $(#[$meta:meta])*
+        $name:ident $symbol:ident $(<$rcu:lifetime>)? ($($argument:ident: $type:ty),*) $(-> $result:ty)?
+    ) => {
+        $(#[$meta])*
+        #[allow(dead_code, reason = "not every mode calls all")]
+        #[inline(always)]
+        pub(crate) fn $name$(<$rcu>)?(
+            $($argument: $type,)*
+            $(_rcu: &$rcu ::kernel::sync::rcu::Guard,)?
+        ) $(-> $result)? {
+            // SAFETY: It is listed with this signature because whatever has these types may be passed, and what it
+            // returns is as the type says. A call of a function that is not exported was bound when the module was
+            // loaded, before the first hook was armed.
+            unsafe {
+                $crate::object::FromC::from_c(
+                    $crate::bindings::$symbol($($crate::object::IntoC::into_c($argument)),*)
+                )
+            }
+        }
+    };
 }
+pub(crate) use import;
 
-/// Finds and binds every function that is not exported, the symbol table's own apart.
-pub(super) fn bind_all() -> Result {
-    for call in Iterator::chain(both::IMPORTS[1..].iter(), own::IMPORTS) {
-        call.bind(symbol::find(call.name)?);
-    }
-    Ok(())
+/// A table of functions that can be linked, with the signatures that make them safe ([`imports`]).
+macro_rules! exports {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident $(<$rcu:lifetime>)? ($($argument:ident: $type:ty),*) $(-> $result:ty)? = $symbol:ident;
+    )*) => {$(
+        $crate::hook::import! { $(#[$meta])* $name $symbol $(<$rcu>)? ($($argument: $type),*) $(-> $result)? }
+    )*};
 }
+pub(crate) use exports;

@@ -4,9 +4,8 @@
 //! nothing else runs.
 
 use super::{
-    kernel_fn,
-    table::{self, Hook, PERMANENT},
-    unhook,
+    ftrace::{kernel_fn, unhook, PERMANENT},
+    hook::{Hook, Table},
 };
 use crate::bindings::{self, ftrace_ops};
 use kernel::{error::to_result, prelude::*};
@@ -14,8 +13,7 @@ use kernel::{error::to_result, prelude::*};
 /// Whether the site of `hook` can become a jump: no other direct user, such as a BPF trampoline,
 /// holds it.
 pub(super) fn can_jump(hook: &Hook) -> bool {
-    // SAFETY: A query of ftrace's table of direct sites, which takes care of its own locking.
-    unsafe { kernel_fn::ftrace_find_rec_direct(hook.site()) == 0 }
+    kernel_fn::ftrace_find_rec_direct(hook.site()) == 0
 }
 
 /// Functions whose patch sites jump to their replacements; dropping gives them back.
@@ -29,14 +27,13 @@ struct Sites(*mut bindings::ftrace_hash);
 
 impl Sites {
     /// The sites that become jumps, or `None` if there are none.
-    fn new() -> Result<Option<Self>> {
-        // SAFETY: Allocates an empty table of 2^5 buckets, or returns null.
-        let sites = Self(unsafe { kernel_fn::alloc_ftrace_hash(5) });
+    fn new(table: &Table) -> Result<Option<Self>> {
+        let sites = Self(kernel_fn::alloc_ftrace_hash(5));
         if sites.0.is_null() {
             return Err(ENOMEM);
         }
         let mut empty = true;
-        for hook in table::all().filter(|hook| hook.jumps()) {
+        for hook in table.all().filter(|hook| hook.jumps()) {
             // SAFETY: Both are functions' addresses; the first only sets the bit that says `jump`.
             let entry = unsafe {
                 let target = bindings::pidns_jmp_set(hook.replacement());
@@ -65,8 +62,8 @@ impl Jumps {
     ///
     /// `EINVAL` if another direct user took a site meanwhile, `EBUSY` if a function is live-patched or ftrace is
     /// off, `ENOMEM`; then no site is changed.
-    pub(super) fn arm() -> Result<Option<Self>> {
-        let Some(sites) = Sites::new()? else {
+    pub(super) fn arm(table: &Table) -> Result<Option<Self>> {
+        let Some(sites) = Sites::new(table)? else {
             return Ok(None);
         };
         let mut ops = KBox::new(

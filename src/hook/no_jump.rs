@@ -3,7 +3,7 @@
 //! In place of `jump.rs` where the kernel cannot make a patch site jump: every function is
 //! redirected.
 
-use super::table::Hook;
+use super::hook::{Hook, Table};
 use kernel::prelude::*;
 
 pub(super) fn can_jump(_hook: &Hook) -> bool {
@@ -13,7 +13,7 @@ pub(super) fn can_jump(_hook: &Hook) -> bool {
 pub(super) struct Jumps(());
 
 impl Jumps {
-    pub(super) fn arm() -> Result<Option<Self>> {
+    pub(super) fn arm(_table: &Table) -> Result<Option<Self>> {
         Ok(None)
     }
 }

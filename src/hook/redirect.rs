@@ -5,9 +5,9 @@
 //! holds.
 
 use super::{
-    refuse,
-    table::{self, PERMANENT},
-    unhook,
+    ftrace::{unhook, PERMANENT},
+    hook::Table,
+    symbol::refuse,
 };
 use crate::bindings::{self, ftrace_ops, ftrace_regs};
 use kernel::{error::to_result, ffi::c_ulong, prelude::*};
@@ -24,8 +24,8 @@ impl Redirects {
     ///
     /// `EBUSY` if somebody else redirects one of them (a live patch) or ftrace is off, `ENOMEM`;
     /// then none is.
-    pub(super) fn arm() -> Result<Option<Self>> {
-        if table::all().all(|hook| hook.jumps()) {
+    pub(super) fn arm(table: &'static Table) -> Result<Option<Self>> {
+        if table.all().all(|hook| hook.jumps()) {
             return Ok(None);
         }
         let mut flags = bindings::FTRACE_OPS_FL_IPMODIFY;
@@ -36,11 +36,12 @@ impl Redirects {
             ftrace_ops {
                 func: Some(redirect),
                 flags: PERMANENT | flags as c_ulong,
+                private: (&raw const *table).cast_mut().cast(),
                 ..Default::default()
             },
             GFP_KERNEL,
         )?;
-        let armed = Self::register(&mut ops);
+        let armed = Self::register(&mut ops, table);
         if armed.is_err() {
             // SAFETY: Not registered; frees the filter that was set, if any.
             unsafe { bindings::ftrace_free_filter(&mut *ops) };
@@ -48,8 +49,8 @@ impl Redirects {
         armed.map(|()| Some(Self { ops }))
     }
 
-    fn register(ops: &mut KBox<ftrace_ops>) -> Result {
-        for hook in table::all().filter(|hook| !hook.jumps()) {
+    fn register(ops: &mut KBox<ftrace_ops>, table: &Table) -> Result {
+        for hook in table.all().filter(|hook| !hook.jumps()) {
             // SAFETY: `ops` is not registered yet, and the site is one of ftrace's.
             to_result(unsafe { bindings::ftrace_set_filter_ip(&mut **ops, hook.site(), 0, 0) })
                 .map_err(|error| refuse("ftrace cannot redirect", hook.name(), error))?;
@@ -79,10 +80,12 @@ impl Drop for Redirects {
 unsafe extern "C" fn redirect(
     ip: c_ulong,
     _parent: c_ulong,
-    _ops: *mut ftrace_ops,
+    ops: *mut ftrace_ops,
     regs: *mut ftrace_regs,
 ) {
-    if let Some(hook) = table::all().find(|hook| hook.site() == ip && hook.applies()) {
+    // SAFETY: `ops` are those of `arm`, which put the table there.
+    let table = unsafe { &*(*ops).private.cast::<Table>() };
+    if let Some(hook) = table.all().find(|hook| hook.site() == ip && hook.applies()) {
         // SAFETY: The registers are those at the function's entry, and the replacement has its type.
         unsafe { bindings::pidns_set_ip(regs, hook.replacement()) };
     }

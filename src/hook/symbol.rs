@@ -2,10 +2,11 @@
 
 //! Where the kernel's functions and data are.
 
-use super::{call, kernel_fn, refuse};
+use super::call::{call, Call};
 use crate::{
     bindings::{self, kprobe},
     compat::enotuniq,
+    object::IntoC,
 };
 use core::{
     ptr,
@@ -20,14 +21,14 @@ pub(crate) struct Data<T> {
 }
 
 impl<T> Data<T> {
-    pub(super) const fn new(name: &'static CStr) -> Self {
+    pub(crate) const fn new(name: &'static CStr) -> Self {
         Self {
             name,
             address: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
-    pub(super) fn find(&self) -> Result {
+    pub(crate) fn find(&self) -> Result {
         self.address
             .store(find(self.name)? as *mut T, Ordering::Relaxed);
         Ok(())
@@ -38,6 +39,25 @@ impl<T> Data<T> {
     pub(crate) fn get(&self) -> *mut T {
         self.address.load(Ordering::Relaxed)
     }
+}
+
+/// Passed to a function of the kernel's, it is its address.
+impl<T> IntoC for &'static Data<T> {
+    type C = *mut T;
+
+    #[inline(always)]
+    fn into_c(self) -> *mut T {
+        self.get()
+    }
+}
+
+/// The call of the function that finds all others.
+static SYMBOL_TABLE: Call = call!(kallsyms_on_each_match_symbol);
+
+/// Logs the one line that says why the module does not load, and is its errno.
+pub(super) fn refuse(why: &str, name: &CStr, errno: Error) -> Error {
+    pr_err!("not loaded: {} `{}`\n", why, name);
+    errno
 }
 
 /// Opens the kernel's symbol table: a kprobe is the one way by which a module finds a function
@@ -66,7 +86,7 @@ pub(super) fn open() -> Result {
     let address = probe.addr as usize;
     // SAFETY: Registered above.
     unsafe { bindings::unregister_kprobe(&mut *probe) };
-    call::bind_symbol_table(address);
+    SYMBOL_TABLE.bind(address);
     Ok(())
 }
 
@@ -100,7 +120,7 @@ pub(super) fn find(name: &'static CStr) -> Result<usize> {
     };
     // SAFETY: `open` bound the call; the callback has the type it wants and `matches` outlives it.
     unsafe {
-        kernel_fn::kallsyms_on_each_match_symbol(
+        bindings::__SCT__pidns_kallsyms_on_each_match_symbol(
             Some(count),
             name.as_char_ptr(),
             (&raw mut matches).cast(),

@@ -2,36 +2,50 @@
 
 //! A namespace's birth.
 
-use super::{cache, destroy, operations, Reference};
-use crate::{
-    bindings::{self, callback_head, pid_namespace, user_namespace},
-    hook::{kernel_fn, Loaded, PID_NS_TREE},
-    observe::events,
+use super::{
+    memory::{
+        self,
+        Blank,
+        Namespace, //
+    },
+    operations,
+    reference,
+    Reference, //
 };
-use kernel::{error::to_result, prelude::*};
-
-/// A namespace of ours.
-///
-/// # Invariants
-///
-/// `ns` is first, so that a pointer to one is a pointer to the other.
-#[repr(C)]
-pub(super) struct Namespace {
-    ns: pid_namespace,
-    /// Drops the creator's reference when its system call is over.
-    created: callback_head,
-}
+use crate::{
+    bindings::{
+        self,
+        callback_head, //
+    },
+    events,
+    hook::callbacks,
+    imports::{
+        arguments::PidNamespaces,
+        kernel_fn,
+        PID_NS_TREE, //
+    },
+    module::Loaded,
+    object::{
+        by_part,
+        Object,
+        PidNs,
+        UserNs, //
+    },
+    task::Current,
+};
+use kernel::{
+    error::to_result,
+    prelude::*,
+    task::Kuid, //
+};
 
 /// One more in the count of pid namespaces that a user may have in `user_ns` and above.
 struct Counted(*mut bindings::ucounts);
 
 impl Counted {
-    fn new(user_ns: *mut user_namespace) -> Result<Self> {
-        // SAFETY: The caller holds `user_ns`.
-        let ucounts = unsafe {
-            let euid = (*(*bindings::get_current()).cred).euid;
-            kernel_fn::inc_ucount(user_ns, euid, bindings::ucount_type_UCOUNT_PID_NAMESPACES)
-        };
+    fn new(user_ns: &UserNs) -> Result<Self> {
+        let euid = Kuid::current_euid().into_raw();
+        let ucounts = kernel_fn::inc_ucount(user_ns, euid, PidNamespaces);
         if ucounts.is_null() {
             return Err(ENOSPC);
         }
@@ -56,7 +70,7 @@ impl Drop for Counted {
 /// (`kernel/pid_namespace.c: create_pid_namespace`).
 ///
 /// It lives at least until the current task returns to user space: by then whatever the system
-/// call built it for holds it, or has failed.
+/// call built it for holds it, or has failed. So it stays while the caller runs.
 ///
 /// May sleep.
 ///
@@ -64,125 +78,93 @@ impl Drop for Counted {
 ///
 /// `EINVAL` if `user_ns` is not the owner of `parent` or below, `ENOSPC` at the 33rd level or the
 /// user's limit, `ENOMEM`.
-///
-/// # Safety
-///
-/// The caller must hold `parent` and `user_ns`, and be in a system call of a user-space task.
-pub(crate) unsafe fn create(
-    user_ns: *mut user_namespace,
-    parent: *mut pid_namespace,
-) -> Result<*mut pid_namespace> {
+pub(crate) fn create<'task>(
+    me: &'task Current,
+    user_ns: &UserNs,
+    parent: &PidNs,
+) -> Result<&'task PidNs> {
     // What a kernel without pid namespaces says.
     let loaded = Loaded::get().ok_or(EINVAL)?;
-    // SAFETY: Both are held.
-    if !unsafe { kernel_fn::in_userns((*parent).user_ns, user_ns) } {
+    if !kernel_fn::in_userns(parent.user_ns(), user_ns) {
         return Err(EINVAL);
     }
-    // SAFETY: `parent` is held.
-    let level = unsafe { (*parent).level } + 1;
+    let level = parent.level() + 1;
     if level > bindings::MAX_PID_NS_LEVEL {
         return Err(ENOSPC);
     }
     let counted = Counted::new(user_ns)?;
-    let blank = Blank::new()?;
-    let ns = blank.0;
-    // SAFETY: `ns` is zeroed and ours alone until it is added to the tree, all fields set; `parent`
-    // and `user_ns` are held by the caller, then by `ns`.
+    let mut blank = Blank::new()?;
+    let namespace = blank.get();
+    let ns = &mut namespace.ns;
+    ns.pid_cachep = memory::pids(level as usize)?;
+    ns.pid_max = bindings::PIDNS_PID_MAX_LIMIT;
+    let (kind, operations) = (bindings::CLONE_NEWPID, operations::own());
+    // SAFETY: `ns` is zeroed and ours alone.
     unsafe {
-        (*ns).pid_cachep = cache::pids(level as usize)?;
-        bindings::pidns_idr_init(&raw mut (*ns).idr);
+        bindings::pidns_idr_init(&raw mut ns.idr);
         to_result(kernel_fn::__ns_common_init(
-            &raw mut (*ns).ns,
-            bindings::CLONE_NEWPID,
-            operations::own(),
+            &raw mut ns.ns,
+            kind,
+            operations,
             0,
         ))?;
-        (*ns).pid_max = bindings::PIDNS_PID_MAX_LIMIT;
         if let Err(error) = to_result(kernel_fn::register_pidns_sysctls(ns)) {
-            kernel_fn::__ns_common_free(&raw mut (*ns).ns);
+            kernel_fn::__ns_common_free(&raw mut ns.ns);
             return Err(error);
         }
-        (*ns).level = level;
-        (*ns).parent = Reference::get(parent).into_raw();
-        bindings::pidns_get_user_ns(user_ns);
-        (*ns).user_ns = user_ns;
-        #[cfg(CONFIG_MEMFD_CREATE)]
-        {
-            (*ns).memfd_noexec_scope = super::memfd_noexec_scope(parent);
-        }
-        (*ns).ucounts = counted.into_raw();
-        (*ns).pid_allocated = bindings::PIDNS_ADDING;
-        bindings::pidns_init_work(&raw mut (*ns).work, Some(destroy::destroy));
+    }
+    ns.level = level;
+    ns.parent = Reference::get(parent).into_raw();
+    ns.user_ns = kernel_fn::get_user_ns(user_ns).into_raw();
+    #[cfg(CONFIG_MEMFD_CREATE)]
+    {
+        ns.memfd_noexec_scope = super::memfd_noexec_scope(parent);
+    }
+    ns.ucounts = counted.into_raw();
+    ns.pid_allocated = bindings::PIDNS_ADDING;
+    namespace.created.func = Some(drop_created);
+    loaded.into_raw();
+    keep_until_user_space(add_to_tree(blank), me)
+}
+
+/// A complete namespace becomes known.
+fn add_to_tree(blank: Blank) -> Reference {
+    let ns = blank.into_raw();
+    // SAFETY: `ns` is ours alone until it is added. It was made with a count of 1, which is ours.
+    unsafe {
+        bindings::pidns_init_work(&raw mut (*ns).work, Some(reference::destroy));
         kernel_fn::__ns_tree_gen_id(&raw mut (*ns).ns, 0);
         kernel_fn::__ns_tree_add_raw(&raw mut (*ns).ns, PID_NS_TREE.get());
-        events::ns_create(ns);
+        events::ns_create(PidNs::from_ptr(ns));
+        Reference::from_raw(ns)
     }
-    loaded.leave();
-    // SAFETY: Complete, with a count of 1, which is ours.
-    let created = unsafe { Reference::adopt(blank.finish()) };
-    keep_until_user_space(created)
 }
 
 /// Leaves the creator's reference to the current task, which drops it on its way to user space.
-fn keep_until_user_space(created: Reference) -> Result<*mut pid_namespace> {
+fn keep_until_user_space(created: Reference, me: &Current) -> Result<&PidNs> {
     let ns = created.as_ptr();
-    // SAFETY: By the invariant of `Namespace`; nobody else uses the callback.
-    let result = unsafe {
+    let on_the_way = bindings::task_work_notify_mode_TWA_RESUME;
+    // SAFETY: By the invariant of `Namespace`; nobody else uses the callback. The task keeps the reference for longer
+    // than anybody that runs in its system call can have a reference to `me`.
+    let (queued, kept) = unsafe {
         let work = &raw mut (*ns.cast::<Namespace>()).created;
-        (*work).func = Some(drop_created);
-        kernel_fn::task_work_add(
-            bindings::get_current(),
-            work,
-            bindings::task_work_notify_mode_TWA_RESUME,
-        )
+        let queued = kernel_fn::task_work_add(me.as_ptr(), work, on_the_way);
+        (queued, PidNs::from_ptr(ns))
     };
     // It fails for a task that exits, which is not in this system call; then `created` drops it.
-    to_result(result)?;
-    Ok(created.into_raw())
+    to_result(queued)?;
+    created.into_raw();
+    Ok(kept)
 }
 
-/// The task work that drops the creator's reference.
-///
-/// # Safety
-///
-/// `work` must be the `created` of a [`Namespace`], queued with a reference to it.
-unsafe extern "C" fn drop_created(work: *mut callback_head) {
-    // SAFETY: The caller's promise.
-    unsafe {
-        let ns: *mut Namespace = kernel::container_of!(work, Namespace, created);
-        drop(Reference::adopt(ns.cast()));
-    }
+by_part! {
+    /// The creator's reference to a namespace, as its task work.
+    ByCreated(Reference) = Namespace, created: callback_head;
 }
 
-/// The memory of a namespace in the making; dropping frees it.
-struct Blank(*mut pid_namespace);
-
-impl Blank {
-    fn new() -> Result<Self> {
-        // SAFETY: The cache exists while the module is loaded.
-        let ns: *mut pid_namespace = unsafe {
-            bindings::kmem_cache_alloc_noprof(
-                cache::namespaces(),
-                bindings::GFP_KERNEL | bindings::__GFP_ZERO,
-            )
-        }
-        .cast();
-        if ns.is_null() {
-            return Err(ENOMEM);
-        }
-        Ok(Self(ns))
-    }
-
-    fn finish(self) -> *mut pid_namespace {
-        let ns = self.0;
-        core::mem::forget(self);
-        ns
-    }
-}
-
-impl Drop for Blank {
-    fn drop(&mut self) {
-        // SAFETY: Ours alone, from this cache; its number table is empty.
-        unsafe { bindings::kmem_cache_free(cache::namespaces(), self.0.cast()) };
+callbacks! {
+    /// The task work that drops the creator's reference.
+    fn drop_created(created: ByCreated) {
+        drop(created.0);
     }
 }

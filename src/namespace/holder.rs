@@ -4,17 +4,20 @@
 //! mounts, FUSE connections, perf events, open files of SysV IPC, bpf iterators.
 //!
 //! Their structures are private to their files, so the reference is kept beside them, under the
-//! structure's address. There are few of them, and those of the first namespace are not counted.
+//! structure's address. There are few of them, and those of the initial namespace are not counted.
 
 use super::Reference;
 use crate::{
     bindings,
-    pid::{current_ns, is_first},
+    object::PidNs,
+    task::Current, //
 };
 use core::{
     cell::UnsafeCell,
-    ptr,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{
+        AtomicUsize,
+        Ordering, //
+    },
 };
 use kernel::prelude::*;
 
@@ -23,7 +26,7 @@ pub(crate) struct Holder(Option<KBox<Entry>>);
 
 struct Entry {
     key: usize,
-    next: *mut Entry,
+    next: Option<KBox<Entry>>,
     ns: Reference,
 }
 
@@ -31,8 +34,8 @@ const BUCKETS: usize = 64;
 
 /// All references, by the address of their holder.
 struct Table {
-    /// Heads of singly linked lists; only under `pidns_holders_lock`.
-    buckets: UnsafeCell<[*mut Entry; BUCKETS]>,
+    /// Singly linked lists; only under `pidns_holders_lock`.
+    buckets: UnsafeCell<[Option<KBox<Entry>>; BUCKETS]>,
     /// How many there are.
     count: AtomicUsize,
 }
@@ -41,13 +44,13 @@ struct Table {
 unsafe impl Sync for Table {}
 
 static TABLE: Table = Table {
-    buckets: UnsafeCell::new([ptr::null_mut(); BUCKETS]),
+    buckets: UnsafeCell::new([const { None }; BUCKETS]),
     count: AtomicUsize::new(0),
 };
 
 impl Table {
     /// Runs `f` on the list of `key`. Any context.
-    fn with_bucket<T>(&self, key: usize, f: impl FnOnce(&mut *mut Entry) -> T) -> T {
+    fn with_bucket<T>(&self, key: usize, f: impl FnOnce(&mut Option<KBox<Entry>>) -> T) -> T {
         // Holders are allocated structures: the low bits are alike.
         let bucket = (key >> 6 ^ key >> 12) % BUCKETS;
         // SAFETY: The lock is a static, and makes the lists ours until it is released.
@@ -61,39 +64,33 @@ impl Table {
 }
 
 impl Holder {
-    /// A reference to the current task's own namespace, unless that is the first. May sleep.
+    /// A reference to the current task's own namespace, unless that is the initial namespace. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
     pub(crate) fn of_current() -> Result<Self> {
-        // SAFETY: The current task's pid holds its namespace.
-        unsafe { Self::of(current_ns()) }
+        Self::of(Current::get().active_ns())
     }
 
-    /// A reference to `ns`, unless that is the first. May sleep.
+    /// A reference to `ns`, unless that is the initial namespace. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    ///
-    /// # Safety
-    ///
-    /// Somebody must hold `ns` during the call.
-    pub(crate) unsafe fn of(ns: *mut bindings::pid_namespace) -> Result<Self> {
-        if is_first(ns) {
+    pub(crate) fn of(ns: &PidNs) -> Result<Self> {
+        if ns.is_initial() {
             return Ok(Self(None));
         }
         let entry = Entry {
             key: 0,
-            next: ptr::null_mut(),
-            // SAFETY: The caller's promise.
-            ns: unsafe { Reference::get(ns) },
+            next: None,
+            ns: Reference::get(ns),
         };
         Ok(Self(Some(KBox::new(entry, GFP_KERNEL)?)))
     }
 
-    /// A reference to the current task's own namespace, unless that is the first, for a function
+    /// A reference to the current task's own namespace, unless that is the initial namespace, for a function
     /// that cannot fail. May sleep.
     pub(crate) fn of_current_no_fail() -> Self {
         loop {
@@ -105,10 +102,10 @@ impl Holder {
     }
 
     /// The namespace.
-    pub(crate) fn namespace(&self) -> *mut bindings::pid_namespace {
+    pub(crate) fn namespace(&self) -> &PidNs {
         match &self.0 {
-            Some(entry) => entry.ns.as_ptr(),
-            None => &raw mut bindings::init_pid_ns,
+            Some(entry) => &entry.ns,
+            None => PidNs::initial(),
         }
     }
 
@@ -120,8 +117,8 @@ impl Holder {
         entry.key = key as usize;
         TABLE.count.fetch_add(1, Ordering::Relaxed);
         TABLE.with_bucket(key as usize, |head| {
-            entry.next = *head;
-            *head = KBox::into_raw(entry);
+            entry.next = head.take();
+            *head = Some(entry);
         });
     }
 }
@@ -133,8 +130,7 @@ impl Holder {
 /// `ENOMEM`.
 pub(crate) fn another<T>(key: *const T) -> Result<Holder> {
     let held = take(key);
-    // SAFETY: `held` holds it, or it is the first.
-    let copy = unsafe { Holder::of(held.namespace()) };
+    let copy = Holder::of(held.namespace());
     held.hold(key);
     copy
 }
@@ -146,19 +142,13 @@ pub(crate) fn take<T>(key: *const T) -> Holder {
         return Holder(None);
     }
     let entry = TABLE.with_bucket(key as usize, |head| {
-        let mut link: *mut *mut Entry = head;
-        // SAFETY: The entries in the list are valid and ours under the lock.
-        unsafe {
-            while !(*link).is_null() {
-                let entry = *link;
-                if (*entry).key == key as usize {
-                    *link = (*entry).next;
-                    return Some(KBox::from_raw(entry));
-                }
-                link = &raw mut (*entry).next;
-            }
+        let mut link = head;
+        while link.as_ref().is_some_and(|entry| entry.key != key as usize) {
+            link = &mut link.as_mut()?.next;
         }
-        None
+        let mut entry = link.take()?;
+        *link = entry.next.take();
+        Some(entry)
     });
     if entry.is_some() {
         TABLE.count.fetch_sub(1, Ordering::Relaxed);
@@ -171,32 +161,39 @@ pub(crate) fn take<T>(key: *const T) -> Holder {
 #[kernel::macros::kunit_tests(pidns_holder)]
 mod tests {
     use super::*;
-    use crate::bindings::pid_namespace;
+    use crate::{
+        bindings::pid_namespace,
+        object::Object, //
+    };
+    use core::ptr;
 
     /// Holds of a namespace that is not in use, its count among them.
-    struct Held(KBox<pid_namespace>);
+    struct Counter(KBox<pid_namespace>);
 
-    impl Held {
+    impl Counter {
         fn new() -> Result<Self> {
-            let mut ns = KBox::new(pid_namespace::default(), GFP_KERNEL)?;
-            // SAFETY: Ours alone. It starts high: these tests must not destroy it.
-            unsafe { bindings::refcount_set(counter(&mut ns), 1000) };
-            Ok(Self(ns))
+            let counter = Self(KBox::new(pid_namespace::default(), GFP_KERNEL)?);
+            // It starts high: these tests must not destroy it.
+            counter.ns().counter().set(1000);
+            Ok(counter)
         }
 
-        fn holder(&mut self) -> Result<Holder> {
-            // SAFETY: `self` holds it.
-            unsafe { Holder::of(&mut *self.0) }
+        fn ns(&self) -> &PidNs {
+            // SAFETY: Ours.
+            unsafe { PidNs::from_ptr(&raw const *self.0) }
         }
 
-        fn count(&mut self) -> i32 {
-            // SAFETY: As above.
-            unsafe { (*counter(&mut self.0)).refs.counter - 1000 }
+        fn holder(&self) -> Result<Holder> {
+            Holder::of(self.ns())
         }
-    }
 
-    fn counter(ns: &mut pid_namespace) -> *mut bindings::refcount_t {
-        &raw mut ns.ns.__bindgen_anon_1.__ns_ref
+        fn count(&self) -> i32 {
+            self.ns()
+                .counter()
+                .as_atomic()
+                .load(kernel::sync::atomic::Relaxed)
+                - 1000
+        }
     }
 
     fn key(nr: usize) -> *const u8 {
@@ -205,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_reference_is_kept_until_it_is_taken() -> Result {
-        let mut ns = Held::new()?;
+        let ns = Counter::new()?;
         for nr in 0..1000 {
             ns.holder()?.hold(key(nr));
         }
@@ -224,7 +221,7 @@ mod tests {
 
     #[test]
     fn another_leaves_the_first_where_it_is() -> Result {
-        let mut ns = Held::new()?;
+        let ns = Counter::new()?;
         ns.holder()?.hold(key(1));
         another(key(1))?.hold(key(2));
         another(key(3))?.hold(key(4));
@@ -238,9 +235,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_namespace_is_not_counted() -> Result {
-        // SAFETY: The first namespace is always there.
-        unsafe { Holder::of(&raw mut bindings::init_pid_ns)? }.hold(key(1));
+    fn the_initial_namespace_is_not_counted() -> Result {
+        Holder::of(PidNs::initial())?.hold(key(1));
         assert!(take(key(1)).0.is_none());
         Ok(())
     }

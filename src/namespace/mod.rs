@@ -2,11 +2,11 @@
 
 //! The life of a namespace: created, held, reaped, destroyed.
 
-mod cache;
 mod create;
 mod destroy;
-pub(crate) mod first;
 pub(crate) mod holder;
+pub(crate) mod initial;
+mod memory;
 pub(crate) mod nsproxy;
 pub(crate) mod operations;
 pub(crate) mod reaper;
@@ -16,12 +16,25 @@ pub(crate) use create::create;
 pub(crate) use holder::Holder;
 pub(crate) use reference::Reference;
 
-use crate::bindings;
-use core::{
-    ptr,
-    sync::atomic::{AtomicPtr, Ordering},
+use crate::{
+    bindings,
+    object::{
+        fields,
+        Object,
+        PidNs, //
+    },
 };
-use kernel::prelude::*;
+use core::{
+    iter, ptr,
+    sync::atomic::{
+        AtomicPtr,
+        Ordering, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::rcu, //
+};
 
 /// The `struct pid` of the machine's first process: the kernel allocated it, and it never dies.
 static BOOT_PID: AtomicPtr<bindings::pid> = AtomicPtr::new(ptr::null_mut());
@@ -35,22 +48,21 @@ pub(crate) fn boot_pid() -> *mut bindings::pid {
 /// What namespaces need while the module is loaded; dropping frees what the dead left behind.
 pub(crate) struct Namespaces {
     /// First to go: waits for namespaces that are being destroyed.
-    _undertaker: destroy::Undertaker,
-    _caches: cache::Caches,
+    _queue: reference::DestroyQueue,
+    _caches: memory::Caches,
 }
 
 impl Namespaces {
     /// May sleep.
     pub(crate) fn new() -> Result<Self> {
-        // SAFETY: The first process never dies, so neither does its pid.
-        let pid = unsafe { bindings::find_pid_ns(1, &raw mut bindings::init_pid_ns) };
-        if pid.is_null() {
-            return Err(ESRCH);
-        }
-        BOOT_PID.store(pid, Ordering::Relaxed);
-        let caches = cache::Caches::new()?;
+        // The first process never dies, so neither does its pid.
+        let pid = PidNs::initial()
+            .find(1, &rcu::read_lock())
+            .map(Object::as_ptr);
+        BOOT_PID.store(pid.ok_or(ESRCH)?, Ordering::Relaxed);
+        let caches = memory::Caches::new()?;
         Ok(Self {
-            _undertaker: destroy::Undertaker::new()?,
+            _queue: reference::DestroyQueue::new()?,
             _caches: caches,
         })
     }
@@ -58,19 +70,17 @@ impl Namespaces {
 
 /// How strict `ns` is about executable memory files: as the strictest from itself to the root
 /// (`include/linux/pid_namespace.h: pidns_memfd_noexec_scope`).
-///
-/// # Safety
-///
-/// `ns` must be valid.
 #[cfg(CONFIG_MEMFD_CREATE)]
-pub(crate) unsafe fn memfd_noexec_scope(mut ns: *mut bindings::pid_namespace) -> c_int {
-    let mut scope = 0;
-    while !ns.is_null() {
-        // SAFETY: A namespace holds its parent. The field is a sysctl: volatile.
-        unsafe {
-            scope = scope.max(ptr::read_volatile(&raw const (*ns).memfd_noexec_scope));
-            ns = (*ns).parent;
-        }
+pub(crate) fn memfd_noexec_scope(ns: &PidNs) -> c_int {
+    iter::successors(Some(ns), |ns| ns.parent())
+        .map(PidNs::memfd_noexec_scope)
+        .fold(0, c_int::max)
+}
+
+#[cfg(CONFIG_MEMFD_CREATE)]
+fields! {
+    PidNs {
+        /// `vm.memfd_noexec`, which is a sysctl.
+        once memfd_noexec_scope: c_int = memfd_noexec_scope;
     }
-    scope
 }

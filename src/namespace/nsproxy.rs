@@ -11,31 +11,27 @@
 //! file or a process of it, which it keeps until the new one is installed.
 
 use super::Reference;
-use crate::{bindings::nsproxy, hook::original};
+use crate::{
+    hook::wrap,
+    object::{
+        NsProxy,
+        Object, //
+    },
+};
 
-/// Wraps `fs/nsfs.c: nsproxy_ns_active_get`. Sleeps never.
-///
-/// # Safety
-///
-/// The kernel's: `proxy` is being installed in a task.
-pub(crate) unsafe extern "C" fn nsproxy_ns_active_get(proxy: *mut nsproxy) {
-    // SAFETY: The namespace is held, see above; `nsproxy_ns_active_put` takes the reference over.
-    unsafe {
-        Reference::get((*proxy).pid_ns_for_children).into_raw();
-        original::nsproxy_ns_active_get(proxy);
+wrap! {
+    /// Wraps `fs/nsfs.c: nsproxy_ns_active_get`: `proxy` is being installed in a task. Never sleeps.
+    fn nsproxy_ns_active_get(proxy: &NsProxy), original => {
+        // `nsproxy_ns_active_put` takes the reference over.
+        Reference::get(proxy.pid_ns_for_children()).into_raw();
+        original();
     }
-}
 
-/// Wraps `fs/nsfs.c: nsproxy_ns_active_put`. Sleeps never.
-///
-/// # Safety
-///
-/// The kernel's: the last task has left `proxy`, which was installed.
-pub(crate) unsafe extern "C" fn nsproxy_ns_active_put(proxy: *mut nsproxy) {
-    // SAFETY: If the namespace is one of ours, `nsproxy_ns_active_get` counted it.
-    unsafe {
-        let held = Reference::adopt((*proxy).pid_ns_for_children);
-        original::nsproxy_ns_active_put(proxy);
+    /// Wraps `fs/nsfs.c: nsproxy_ns_active_put`: the last task has left `proxy`, which was installed. Never sleeps.
+    fn nsproxy_ns_active_put(proxy: &NsProxy), original => {
+        // SAFETY: If the namespace is one of ours, `nsproxy_ns_active_get` counted it.
+        let held = unsafe { Reference::from_raw(proxy.pid_ns_for_children().as_ptr()) };
+        original();
         drop(held);
     }
 }

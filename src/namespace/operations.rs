@@ -1,16 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kernel's common namespace code may ask of a pid namespace, the first one included
+//! What the kernel's common namespace code may ask of a pid namespace, the initial one included
 //! (`kernel/pid_namespace.c: pidns_operations`).
 
 use super::Reference;
 use crate::{
-    bindings::{self, ns_common, nsset, pid_namespace, proc_ns_operations, task_struct},
-    hook,
-    pid::{current_ns, ns_of},
+    bindings::{
+        self,
+        ns_common,
+        pid_namespace,
+        proc_ns_operations,
+        task_struct,
+        user_namespace, //
+    },
+    hook::callbacks,
+    imports::kernel_fn,
+    module,
+    object::{
+        by_part,
+        Cred,
+        NsSet,
+        Object,
+        PidNs,
+        Task,
+        UserNs, //
+    },
+    task::Current,
 };
-use core::{ffi::CStr, ptr};
-use kernel::{container_of, prelude::*};
+use core::{
+    ffi::CStr,
+    ptr, //
+};
+use kernel::{
+    prelude::*,
+    sync::rcu, //
+};
 
 /// Never written.
 struct Operations(proc_ns_operations);
@@ -49,162 +73,95 @@ pub(crate) fn for_children() -> *const proc_ns_operations {
     &raw const FOR_CHILDREN.0
 }
 
-/// The namespace that `common` is part of.
-///
-/// # Safety
-///
-/// `common` must be the `ns` of a pid namespace.
-pub(crate) unsafe fn of_common(common: *mut ns_common) -> *mut pid_namespace {
-    // SAFETY: The caller's promise.
-    unsafe { container_of!(common, pid_namespace, ns) }
-}
-
 /// Gives a reference away as the kernel's namespace code wants it.
 pub(crate) fn into_common(ns: Reference) -> *mut ns_common {
-    // SAFETY: The namespace is held.
-    unsafe { &raw mut (*ns.into_raw()).ns }
+    let common = ns.common().as_ptr();
+    ns.into_raw();
+    common
 }
 
-/// The namespace that `task` is in, if it was not reaped yet. Sleeps never.
-///
-/// # Safety
-///
-/// `task` must be held.
-pub(crate) unsafe fn of_task(task: *mut task_struct) -> Option<Reference> {
-    let _rcu = kernel::sync::rcu::read_lock();
-    // SAFETY: A task's pid stays valid, and with it its namespace, for an RCU grace period after
-    // the task let go of it.
-    unsafe {
-        let pid = ptr::read_volatile(&raw const (*task).thread_pid);
-        (!pid.is_null()).then(|| Reference::get(ns_of(pid)))
-    }
+/// The namespace that `task` is in, if it was not reaped yet. Never sleeps.
+pub(crate) fn of_task(task: &Task) -> Option<Reference> {
+    // A pid's namespace stays valid for an RCU grace period after the task let go of it.
+    let rcu = rcu::read_lock();
+    task.pid(&rcu).map(|pid| Reference::get(pid.ns()))
 }
 
-/// The namespace that the next children of `task` will be in, if it did not exit. Sleeps never.
-///
-/// # Safety
-///
-/// `task` must be held.
-pub(crate) unsafe fn for_children_of(task: *mut task_struct) -> Option<Reference> {
-    // SAFETY: The lock keeps the task's `nsproxy` installed, which holds the namespace.
-    unsafe {
-        bindings::pidns_task_lock(task);
-        let proxy = (*task).nsproxy;
-        let ns = (!proxy.is_null()).then(|| Reference::get((*proxy).pid_ns_for_children));
-        bindings::pidns_task_unlock(task);
-        ns
-    }
-}
-
-/// Whether `ns` is `ancestor` or below it (`kernel/pid_namespace.c: pidns_is_ancestor`).
-///
-/// # Safety
-///
-/// Both must be valid.
-pub(crate) unsafe fn is_ancestor(ns: *mut pid_namespace, ancestor: *mut pid_namespace) -> bool {
-    // SAFETY: A namespace holds its parent; a level above 0 has one.
-    unsafe {
-        let mut above = ns;
-        while (*above).level > (*ancestor).level {
-            above = (*above).parent;
-        }
-        above == ancestor
-    }
+/// The namespace that the next children of `task` will be in, if it did not exit. Never sleeps.
+pub(crate) fn for_children_of(task: &Task) -> Option<Reference> {
+    let locked = task.lock();
+    locked
+        .nsproxy()
+        .map(|proxy| Reference::get(proxy.pid_ns_for_children()))
 }
 
 /// Whether the current task has `CAP_SYS_ADMIN` in `user_ns`.
-///
-/// # Safety
-///
-/// `user_ns` must be valid.
-pub(crate) unsafe fn is_admin(user_ns: *mut bindings::user_namespace) -> bool {
-    // SAFETY: The caller's promise.
-    unsafe { bindings::ns_capable(user_ns, bindings::CAP_SYS_ADMIN as c_int) }
+pub(crate) fn is_admin(user_ns: &UserNs) -> bool {
+    kernel_fn::ns_capable(user_ns, bindings::CAP_SYS_ADMIN as c_int)
 }
 
 /// Gives a namespace of a task away, for a file of it. None while the module comes or goes: a file
-/// of the first namespace would not keep it then (`surface::nsfs`).
+/// of the initial namespace would not keep it then (`surface::nsfs`).
 fn give(ns: Option<Reference>) -> *mut ns_common {
-    ns.filter(|_| hook::armed())
+    ns.filter(|_| module::is_live())
         .map_or(ptr::null_mut(), into_common)
 }
 
-/// `pidns_get`.
-///
-/// # Safety
-///
-/// The kernel's: `task` is held, and the current task is in a hooked function that counts it.
-unsafe extern "C" fn get(task: *mut task_struct) -> *mut ns_common {
-    // SAFETY: The caller's promise.
-    give(unsafe { of_task(task) })
+by_part! {
+    /// A pid namespace, as the kernel's common namespace code passes it: by its `ns`.
+    ByCommon<'a>(&'a PidNs) = pid_namespace, ns: ns_common;
+    /// A reference to one, in the same way.
+    ReferenceByCommon(Reference) = pid_namespace, ns: ns_common;
 }
 
-/// `pidns_for_children_get`.
-///
-/// # Safety
-///
-/// As above.
-unsafe extern "C" fn get_for_children(task: *mut task_struct) -> *mut ns_common {
-    // SAFETY: The caller's promise.
-    give(unsafe { for_children_of(task) })
-}
+callbacks! {
+    /// `pidns_get`. The current task is in a hooked function that counts it.
+    fn get(task: &Task) -> *mut ns_common {
+        give(of_task(task))
+    }
 
-/// `pidns_put`. Any context.
-///
-/// # Safety
-///
-/// `ns` must be that of a pid namespace, and the caller gives up a reference.
-unsafe extern "C" fn put(ns: *mut ns_common) {
-    // SAFETY: The caller's promise.
-    unsafe { drop(Reference::adopt(of_common(ns))) }
-}
+    /// `pidns_for_children_get`. As above.
+    fn get_for_children(task: &Task) -> *mut ns_common {
+        give(for_children_of(task))
+    }
 
-/// `pidns_install`: what `setns` of the current task checks and does.
-///
-/// The `nsproxy` is not installed yet, so it takes no reference of its own: the caller keeps the
-/// namespace until it is (see `namespace::nsproxy`).
-///
-/// # Safety
-///
-/// The kernel's: `set` is the current task's, `ns` that of a pid namespace that is held.
-unsafe extern "C" fn install(set: *mut nsset, ns: *mut ns_common) -> c_int {
-    // SAFETY: The caller's promise.
-    unsafe {
-        let ns = of_common(ns);
-        if !is_admin((*ns).user_ns) || !is_admin((*(*set).cred).user_ns) {
+    /// `pidns_put`. Any context.
+    fn put(ns: ReferenceByCommon) {
+        drop(ns.0);
+    }
+
+    /// `pidns_install`: what `setns` of the current task checks and does.
+    ///
+    /// The `nsproxy` is not installed yet, so it takes no reference of its own: the caller keeps the
+    /// namespace until it is (see `namespace::nsproxy`).
+    fn install(set: &NsSet, ns: ByCommon<'_>) -> c_int {
+        let ns = ns.0;
+        // SAFETY: The set is the current task's, and so are the `nsproxy` and the rights in it.
+        let (cred, slot) = unsafe {
+            let set = &*set.as_ptr();
+            (Cred::from_ptr(set.cred), &mut (*set.nsproxy).pid_ns_for_children)
+        };
+        if !is_admin(ns.user_ns()) || !is_admin(cred.user_ns()) {
             return EPERM.to_errno();
         }
-        // Nobody leaves the namespace that he is in, and a fork gives a number that he can use.
-        if !is_ancestor(ns, current_ns()) {
+        // No task leaves the namespace that it is in, and a fork gives a number that it can use.
+        if !ns.is_within(Current::get().active_ns()) {
             return EINVAL.to_errno();
         }
-        (*(*set).nsproxy).pid_ns_for_children = ns;
+        *slot = ns.as_ptr();
+        0
     }
-    0
-}
 
-/// `pidns_owner`.
-///
-/// # Safety
-///
-/// `ns` must be that of a pid namespace.
-unsafe extern "C" fn owner(ns: *mut ns_common) -> *mut bindings::user_namespace {
-    // SAFETY: The caller's promise.
-    unsafe { (*of_common(ns)).user_ns }
-}
+    /// `pidns_owner`.
+    fn owner(ns: ByCommon<'_>) -> *mut user_namespace {
+        ns.0.user_ns().as_ptr()
+    }
 
-/// `pidns_get_parent`: `EPERM` if the parent is not in the current task's view.
-///
-/// # Safety
-///
-/// The kernel's: `ns` is that of a pid namespace that is held.
-unsafe extern "C" fn parent(ns: *mut ns_common) -> *mut ns_common {
-    // SAFETY: The caller's promise; a namespace holds its parent.
-    unsafe {
-        let parent = (*of_common(ns)).parent;
-        if parent.is_null() || !is_ancestor(parent, current_ns()) {
-            return EPERM.to_ptr();
+    /// `pidns_get_parent`: `EPERM` if the parent is not in the current task's view.
+    fn parent(ns: ByCommon<'_>) -> *mut ns_common {
+        match ns.0.parent() {
+            Some(parent) if parent.is_within(Current::get().active_ns()) => into_common(Reference::get(parent)),
+            _ => EPERM.to_ptr(),
         }
-        into_common(Reference::get(parent))
     }
 }

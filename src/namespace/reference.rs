@@ -14,41 +14,64 @@
 
 use super::destroy;
 use crate::{
-    bindings::{self, pid_namespace},
-    pid::is_first,
+    bindings::{
+        self,
+        pid_namespace,
+        work_struct,
+        workqueue_struct, //
+    },
+    imports::kernel_fn,
+    object::{
+        fields,
+        FromC,
+        Object,
+        PidNs, //
+    },
 };
-use core::mem;
+use core::{
+    mem,
+    ops::Deref,
+    ptr, //
+};
+use kernel::{
+    container_of,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu,
+        Refcount, //
+    }, //
+};
 
 /// One counted reference to a namespace; dropping it drops the count, in any context.
 ///
-/// The first namespace is not counted.
+/// The initial namespace is not counted.
+///
+/// # Invariants
+///
+/// The namespace is valid, and a count is ours unless it is the initial one.
 pub(crate) struct Reference(*mut pid_namespace);
 
 impl Reference {
-    /// Counts one more reference.
-    ///
-    /// # Safety
-    ///
-    /// Somebody must hold `ns` during the call.
+    /// Counts one more reference. Somebody must hold `ns`: one that only RCU keeps may have no count left
+    /// (`refcount_inc` says so in the log), see [`Reference::get_active`].
     #[inline]
-    pub(crate) unsafe fn get(ns: *mut pid_namespace) -> Self {
-        if !is_first(ns) {
-            // SAFETY: `ns` is held, so its counter is not 0.
-            unsafe { bindings::refcount_inc(counter(ns)) };
+    pub(crate) fn get(ns: &PidNs) -> Self {
+        if !ns.is_initial() {
+            ns.counter().inc();
         }
-        Self(ns)
+        // INVARIANT: Just counted.
+        Self(ns.as_ptr())
     }
 
     /// Counts one more reference, unless `ns` has no user any more that user space knows of
-    /// (`include/linux/ns_common.h: ns_get_unless_inactive`).
-    ///
-    /// # Safety
-    ///
-    /// `ns` must be valid: found in the tree, in an RCU read-side section.
-    pub(crate) unsafe fn get_active(ns: *mut pid_namespace) -> Option<Self> {
-        // SAFETY: The caller's promise. The first namespace is always active, and not counted.
-        let counted = unsafe { bindings::pidns_ns_get_unless_inactive(&raw mut (*ns).ns) };
-        counted.then(|| Self(ns))
+    /// (`include/linux/ns_common.h: ns_get_unless_inactive`). It was found in the tree, in an RCU read-side section.
+    pub(crate) fn get_active(ns: &PidNs, _rcu: &rcu::Guard) -> Option<Self> {
+        // INVARIANT: Just counted. (The initial namespace is always active, and not counted.)
+        kernel_fn::ns_get_unless_inactive(ns.common()).then(|| Self(ns.as_ptr()))
     }
 
     /// Takes over a reference that was counted before.
@@ -57,17 +80,12 @@ impl Reference {
     ///
     /// The caller must own a reference to `ns`, and gives it up.
     #[inline]
-    pub(crate) unsafe fn adopt(ns: *mut pid_namespace) -> Self {
+    pub(crate) unsafe fn from_raw(ns: *mut pid_namespace) -> Self {
+        // INVARIANT: The caller's promise.
         Self(ns)
     }
 
-    /// The namespace.
-    #[inline]
-    pub(crate) fn as_ptr(&self) -> *mut pid_namespace {
-        self.0
-    }
-
-    /// Leaves the reference to whoever keeps the pointer; see [`Reference::adopt`].
+    /// Leaves the reference to whoever keeps the pointer; see [`Reference::from_raw`].
     #[inline]
     pub(crate) fn into_raw(self) -> *mut pid_namespace {
         let ns = self.0;
@@ -76,33 +94,106 @@ impl Reference {
     }
 }
 
-impl Drop for Reference {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: `self` owns a reference.
-        if unsafe { put(self.0) } {
-            // SAFETY: It was the last.
-            unsafe { destroy::bury(self.0) };
-        }
+impl Deref for Reference {
+    type Target = PidNs;
+
+    #[inline(always)]
+    fn deref(&self) -> &PidNs {
+        // SAFETY: By the invariant.
+        unsafe { PidNs::from_ptr(self.0) }
     }
 }
 
-/// Drops a reference; whether it was the last.
-///
-/// # Safety
-///
-/// The caller must own a reference to `ns`.
-#[inline]
-pub(super) unsafe fn put(ns: *mut pid_namespace) -> bool {
-    // SAFETY: The caller's promise.
-    !is_first(ns) && unsafe { bindings::refcount_dec_and_test(counter(ns)) }
+/// The pointer must come with a reference, which is ours then.
+impl FromC for Reference {
+    type C = *mut pid_namespace;
+
+    #[inline(always)]
+    unsafe fn from_c(ns: *mut pid_namespace) -> Self {
+        // INVARIANT: The caller's promise.
+        Self(ns)
+    }
 }
 
+impl Drop for Reference {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.uncount() {
+            return;
+        }
+        // SAFETY: It was the last: the namespace is nobody's any more, so its work is not queued yet; it keeps the module,
+        // and so the queue, until the work is done.
+        unsafe {
+            bindings::queue_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as i32,
+                WORKERS.load(Relaxed),
+                &raw mut (*self.0).work,
+            )
+        };
+    }
+}
+
+fields! {
+    PidNs {
+        /// How many references there are, unless it is the initial namespace.
+        part counter: &Refcount = ns.__bindgen_anon_1.__ns_ref;
+    }
+}
+
+impl PidNs {
+    /// Drops a reference, which must be the caller's; whether it was the last.
+    #[inline]
+    fn uncount(&self) -> bool {
+        !self.is_initial() && self.counter().dec_and_test()
+    }
+}
+
+static WORKERS: Atomic<*mut workqueue_struct> = Atomic::new(ptr::null_mut());
+
+/// Who destroys namespaces; dropping waits until all that are dead are gone.
+pub(super) struct DestroyQueue(());
+
+impl DestroyQueue {
+    /// May sleep.
+    pub(super) fn new() -> Result<Self> {
+        let workers = kernel_fn::alloc_workqueue();
+        if workers.is_null() {
+            return Err(ENOMEM);
+        }
+        WORKERS.store(workers, Relaxed);
+        Ok(Self(()))
+    }
+}
+
+impl Drop for DestroyQueue {
+    fn drop(&mut self) {
+        let workers = WORKERS.xchg(ptr::null_mut(), Relaxed);
+        // SAFETY: No namespace lives, and no function is hooked, so no work is queued any more.
+        unsafe { bindings::destroy_workqueue(workers) };
+        // The workers' last callbacks go first through RCU, then through Tasks RCU. Pids of the dead
+        // are freed by `delayed_put_pid`, an RCU callback too, or by `put_pid` in a task, for which
+        // the hooks' end waited (`module::drain`).
+        rcu::rcu_barrier();
+        kernel_fn::rcu_barrier_tasks();
+    }
+}
+
+/// The worker: destroys the namespace, and each of those above that it was the last to hold
+/// (`kernel/pid_namespace.c: destroy_pid_namespace_work`).
+///
 /// # Safety
 ///
-/// `ns` must be valid.
-#[inline]
-unsafe fn counter(ns: *mut pid_namespace) -> *mut bindings::refcount_t {
-    // SAFETY: The caller's promise.
-    unsafe { &raw mut (*ns).ns.__bindgen_anon_1.__ns_ref }
+/// `work` must be that of a namespace that nobody holds.
+pub(super) unsafe extern "C" fn destroy(work: *mut work_struct) {
+    // SAFETY: The caller's promise. A namespace holds its parent, and that reference is ours when it is destroyed.
+    unsafe {
+        let mut ns = PidNs::from_ptr(container_of!(work, pid_namespace, work));
+        while let Some(parent) = ns.parent() {
+            destroy::destroy(ns.as_ptr());
+            if !parent.uncount() {
+                break;
+            }
+            ns = parent;
+        }
+    }
 }

@@ -2,13 +2,37 @@
 
 //! A traced init: its tracer sees each signal first, and says which it is to take.
 
-use super::{init::Sent, is_outside, is_unkillable, mode, set, take::take, verdict::Sender};
-use crate::{
-    bindings::{self, kernel_siginfo, pid_type},
-    hook::{original, Loaded},
-    pid::active_ns,
+use super::{
+    sender::is_task_outside,
+    siginfo::Info,
+    siglock::Own,
+    take::take,
+    to_init::Sent,
+    two_sided,
+    verdict::Sender, //
 };
-use kernel::{ffi::c_ulong, prelude::*};
+use crate::{
+    bindings::{
+        self,
+        kernel_siginfo,
+        pid_type, //
+    },
+    imports::{
+        kernel_fn,
+        original, //
+    },
+    module::Loaded,
+    object::{
+        Object,
+        Task,
+        UserNs, //
+    },
+    task::Current,
+};
+use kernel::{
+    prelude::*,
+    sync::rcu, //
+};
 
 /// In `task_struct.ptrace_message`, which is 0 but during a stop: `dequeue_signal` has just taken a signal that
 /// `ptrace_stop` is about to show to the tracer, under one hold of the `siglock`.
@@ -20,18 +44,16 @@ const INSIDE: c_ulong = 2;
 /// It was the process's, not the thread's.
 const SHARED: c_ulong = 4;
 
-/// Tells [`ptrace_stop`] about the signal that the current init has dequeued, and leaves it a reference to the
+/// Tells [`ptrace_stop`] about the signal that the current init `me` has dequeued, and leaves it a reference to the
 /// module: it stays there for as long as the tracer likes. If the module goes, nobody is told, and the stop is
 /// the kernel's alone.
 ///
-/// # Safety
-///
-/// The `siglock` must be held until `ptrace_stop` is called.
-pub(super) unsafe fn hand_over(sender: Option<Sender>, type_: pid_type) {
+/// The `siglock` is held until `ptrace_stop` is called.
+pub(super) fn hand_over(me: &Own<'_>, sender: Option<Sender>, type_: pid_type) {
     let Some(loaded) = Loaded::get() else {
         return;
     };
-    loaded.leave();
+    loaded.into_raw();
     let mut message = HANDED_OVER;
     message |= match sender {
         Some(Sender::Ancestor) => OUTSIDE,
@@ -41,14 +63,13 @@ pub(super) unsafe fn hand_over(sender: Option<Sender>, type_: pid_type) {
     if type_ != bindings::pid_type_PIDTYPE_PID {
         message |= SHARED;
     }
-    // SAFETY: Only the task itself writes it, under the lock.
-    unsafe { (*bindings::get_current()).ptrace_message = message };
+    me.set_ptrace_message(message);
 }
 
 /// Whether the current task is an init that shows a signal to its tracer.
 pub(crate) fn is_handed_over() -> bool {
     // SAFETY: The current task's own word.
-    let message = unsafe { (*bindings::get_current()).ptrace_message };
+    let message = unsafe { (*Current::get().as_ptr()).ptrace_message };
     message & !(OUTSIDE | INSIDE | SHARED) == HANDED_OVER
 }
 
@@ -66,74 +87,75 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
     message: c_ulong,
     info: *mut kernel_siginfo,
 ) -> c_int {
-    // SAFETY: Left by `hand_over`, and told of once.
-    let _loaded = unsafe { Loaded::adopt() };
-    // SAFETY: The caller's promise. RCU keeps the tracer while it is asked where it stands; the original
-    // gives the lock up and takes it again.
-    unsafe {
-        let me = bindings::get_current();
-        let ns = active_ns(me);
-        let handed = (*me).ptrace_message;
-        (*me).ptrace_message = 0;
-        bindings::rcu_read_lock();
-        // Who attaches becomes the parent without the `siglock`, and has done so when this is set.
-        let attached = !(&raw const (*me).ptracer_cred).read_volatile().is_null();
-        let tracer_outside = attached && is_outside((*me).parent, ns);
-        bindings::rcu_read_unlock();
+    // SAFETY: Left by `hand_over`, and told of once. The lock is held.
+    let (_loaded, me) = unsafe { (Loaded::from_raw(), Own::new()) };
+    let handed = me.ptrace_message();
+    me.set_ptrace_message(0);
+    let tracer_outside = is_tracer_outside(&me);
 
+    // SAFETY: The caller's promise. The original gives the lock up and takes it again.
+    let (sig, mut me) = unsafe {
         let sig = original::ptrace_stop(exit_code, why, message, info);
-        if sig == 0 || info.is_null() || !is_unkillable(me) {
-            return sig;
-        }
-        let injected = sig != exit_code;
-        let sender = match (mode::two_sided(), injected) {
-            (false, _) => None,
-            (true, true) if tracer_outside => Some(Sender::Ancestor),
-            (true, true) => Some(Sender::Inside),
-            (true, false) if handed & OUTSIDE != 0 => Some(Sender::Ancestor),
-            (true, false) if handed & INSIDE != 0 => Some(Sender::Inside),
-            (true, false) => None,
-        };
-        if sender == Some(Sender::Ancestor) && sig != (*info).__bindgen_anon_1.si_signo {
-            name_tracer(info, sig);
-        }
-        // What is blocked, or comes after a fatal signal, the kernel sends again, as the init's own.
-        if !set::has(&(*me).blocked, sig) && !bindings::pidns_fatal_signal_pending(me) {
-            let sig = take(me, sig, info, sender);
-            // An end that has begun `get_signal` sees by itself; a signal the kernel would send again.
-            let ends = bindings::pidns_fatal_signal_pending(me);
-            return if ends { 0 } else { sig };
-        }
-        if sender != Some(Sender::Ancestor) {
-            return sig;
-        }
-        let type_ = if handed & SHARED != 0 {
-            bindings::pid_type_PIDTYPE_TGID
-        } else {
-            bindings::pid_type_PIDTYPE_PID
-        };
-        Sent::queue_again(sig, info, type_);
-        0
+        (sig, Own::new())
+    };
+    if sig == 0 || info.is_null() || !me.is_unkillable() {
+        return sig;
+    }
+    // SAFETY: The caller's promise: it is the current task's own.
+    let info = unsafe { Info::new(info) };
+    let injected = sig != exit_code;
+    let sender = match (two_sided::is_on(), injected) {
+        (false, _) => None,
+        (true, true) if tracer_outside => Some(Sender::Ancestor),
+        (true, true) => Some(Sender::Inside),
+        (true, false) if handed & OUTSIDE != 0 => Some(Sender::Ancestor),
+        (true, false) if handed & INSIDE != 0 => Some(Sender::Inside),
+        (true, false) => None,
+    };
+    if sender == Some(Sender::Ancestor) && info.words().is_some_and(|(signo, _)| signo != sig) {
+        // The tracer is outside, and has no number here.
+        info.rewrite(sig, tracer_uid(&me));
+    }
+    // What is blocked, or comes after a fatal signal, the kernel sends again, as the init's own.
+    if !me.blocks(sig) && !kernel_fn::fatal_signal_pending(&me) {
+        let sig = take(&mut me, sig, info, sender);
+        // An end that has begun `get_signal` sees by itself; a signal the kernel would send again.
+        let ends = kernel_fn::fatal_signal_pending(&me);
+        return if ends { 0 } else { sig };
+    }
+    if sender != Some(Sender::Ancestor) {
+        return sig;
+    }
+    let type_ = if handed & SHARED != 0 {
+        bindings::pid_type_PIDTYPE_TGID
+    } else {
+        bindings::pid_type_PIDTYPE_PID
+    };
+    Sent::queue_again(&me, sig, info, type_);
+    0
+}
+
+/// Whether the tracer of `me` has no number in its namespace.
+fn is_tracer_outside(me: &Own<'_>) -> bool {
+    // RCU keeps the tracer while it is asked where it stands.
+    let rcu = rcu::read_lock();
+    // SAFETY: Who attaches becomes the parent without the `siglock`, and has done so when this is set.
+    unsafe {
+        let attached = !(&raw const (*me.as_ptr()).ptracer_cred)
+            .read_volatile()
+            .is_null();
+        attached && is_task_outside(Task::from_ptr(me.parent()), me.active_ns(), &rcu)
     }
 }
 
-/// Makes `info` say what the kernel would: that the tracer sent `sig` (`kernel/signal.c: ptrace_signal`). The
-/// tracer is outside, and has no number here.
-///
-/// # Safety
-///
-/// The current task's `siglock` must be held, and `info` be its own.
-unsafe fn name_tracer(info: *mut kernel_siginfo, sig: c_int) {
-    // SAFETY: The caller's promise; zero is a `siginfo`. RCU keeps the tracer's credentials.
+/// The user of the tracer of `me`, as that sees it, as the kernel would say that the tracer sent a signal
+/// (`kernel/signal.c: ptrace_signal`).
+fn tracer_uid(me: &Own<'_>) -> u32 {
+    let _rcu = rcu::read_lock();
+    // SAFETY: RCU keeps the tracer, and its credentials.
     unsafe {
-        info.write_bytes(0, 1);
-        let told = &mut (*info).__bindgen_anon_1;
-        told.si_signo = sig;
-        told.si_code = bindings::SI_USER as c_int;
-        bindings::rcu_read_lock();
-        let me = bindings::get_current();
-        let tracer = (*(*(*me).parent).real_cred).uid;
-        told._sifields._kill._uid = bindings::from_kuid_munged((*(*me).cred).user_ns, tracer);
-        bindings::rcu_read_unlock();
+        let uid = (*(*me.parent()).real_cred).uid;
+        let user_ns = UserNs::from_ptr((*(*me.as_ptr()).cred).user_ns);
+        kernel_fn::from_kuid_munged(user_ns, uid)
     }
 }

@@ -2,49 +2,37 @@
 
 //! A signal that is queued and must not end its target at once.
 
-use super::{act, set, verdict::SIGKILL};
-use crate::bindings::signal_struct;
+use super::{
+    siglock::Siglocked,
+    verdict::SIGKILL, //
+};
 use kernel::prelude::*;
 
 /// Keeps the kernel from ending a process when it queues a signal: while it is up, no thread seems to be
-/// free to take that (`sigtimedwait` does the same). The `siglock` must be held meanwhile.
-pub(super) struct Shield {
-    signal: *mut signal_struct,
+/// free to take that (`sigtimedwait` does the same).
+pub(super) struct Shield<'a> {
+    target: Siglocked<'a>,
     sig: c_int,
 }
 
-impl Shield {
-    /// # Safety
-    ///
-    /// The `siglock` of the process must be held until the shield is dropped.
-    pub(super) unsafe fn raise(signal: *mut signal_struct, sig: c_int) -> Self {
-        // SAFETY: The caller's promise.
-        unsafe {
-            act::for_each_thread(signal, |t| {
-                let blocked = &mut (*t).real_blocked;
-                // Nobody can block SIGKILL: it remembers that `sig` was there before.
-                if set::has(blocked, sig) {
-                    set::add(blocked, SIGKILL);
-                }
-                set::add(blocked, sig);
-            });
+impl<'a> Shield<'a> {
+    pub(super) fn raise(target: Siglocked<'a>, sig: c_int) -> Self {
+        for thread in target.threads() {
+            // Nobody can block SIGKILL: it remembers that `sig` was there before.
+            if thread.really_blocks(sig) {
+                thread.really_block(SIGKILL);
+            }
+            thread.really_block(sig);
         }
-        Self { signal, sig }
+        Self { target, sig }
     }
 }
 
-impl Drop for Shield {
+impl Drop for Shield<'_> {
     fn drop(&mut self) {
-        // SAFETY: The promise of `raise`.
-        unsafe {
-            act::for_each_thread(self.signal, |t| {
-                let blocked = &mut (*t).real_blocked;
-                if set::has(blocked, SIGKILL) {
-                    set::remove(blocked, SIGKILL);
-                } else {
-                    set::remove(blocked, self.sig);
-                }
-            });
+        for thread in self.target.threads() {
+            let before = thread.really_blocks(SIGKILL);
+            thread.really_unblock(if before { SIGKILL } else { self.sig });
         }
     }
 }

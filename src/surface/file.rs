@@ -1,42 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A file that is held.
+//! What is behind a file.
 
-use crate::bindings::{self, file};
-use kernel::{error::from_err_ptr, prelude::*};
+use crate::{
+    imports::kernel_fn,
+    object::{
+        fields,
+        File,
+        Inode,
+        NsCommon,
+        Object,
+        SeqFile,
+        SuperBlock, //
+    },
+};
+use kernel::prelude::*;
 
-pub(super) struct File(*mut file);
-
-impl File {
-    /// What a descriptor of the current task stands for; `None` also for `O_PATH`.
-    #[cfg(CONFIG_X86_64)]
-    pub(super) fn of_descriptor(fd: u32) -> Option<Self> {
-        // SAFETY: A query of the current task's descriptors.
-        let file = unsafe { bindings::fget(fd) };
-        (!file.is_null()).then(|| Self(file))
+fields! {
+    File {
+        /// What it is an opening of.
+        fixed inode: &Inode = f_inode;
     }
-
-    /// Takes a reference over.
-    ///
-    /// # Errors
-    ///
-    /// The one that `file` is instead of a file.
-    ///
-    /// # Safety
-    ///
-    /// `file` must be the caller's to put, or an error.
-    pub(super) unsafe fn from_raw(file: *mut file) -> Result<Self> {
-        from_err_ptr(file).map(Self)
+}
+fields! {
+    Inode {
+        /// The file system that it is on.
+        fixed sb: &SuperBlock = i_sb;
+        /// What its file system knows it by.
+        fixed private: *mut c_void = i_private;
     }
-
-    pub(super) fn as_ptr(&self) -> *mut file {
-        self.0
+}
+fields! {
+    SuperBlock {
+        /// The kind of file system.
+        fixed magic: c_ulong = s_magic;
+        /// What belongs to the kind of file system.
+        fixed fs_info: *mut c_void = s_fs_info;
     }
 }
 
-impl Drop for File {
-    fn drop(&mut self) {
-        // SAFETY: Ours.
-        unsafe { bindings::fput(self.0) };
+impl File {
+    /// The namespace, if it is a file of one.
+    pub(super) fn ns(&self) -> Option<&NsCommon> {
+        let common = self.inode().private().cast();
+        // SAFETY: The inode of a namespace's file holds the namespace.
+        kernel_fn::proc_ns_file(self).then(|| unsafe { NsCommon::from_ptr(common) })
+    }
+}
+
+fields! {
+    SeqFile {
+        /// The file that is read; none if it is no more than a buffer.
+        shared file: Option<&File> = file;
     }
 }

@@ -24,13 +24,15 @@ pub(crate) mod reboot;
 #[cfg(CONFIG_X86_64)]
 pub(crate) mod setns;
 pub(crate) mod status;
+#[cfg(CONFIG_X86_64)]
+mod syscall;
 mod sysctl;
 #[cfg(CONFIG_SYSVIPC)]
 pub(crate) mod sysvipc;
-mod task;
+mod text;
 pub(crate) mod unshare;
 
-use crate::{hook, namespace::first};
+use crate::namespace::initial;
 use kernel::prelude::*;
 
 /// What user space finds beside the hooked functions; dropping takes it away.
@@ -39,7 +41,7 @@ use kernel::prelude::*;
 pub(crate) struct Surface {
     _links: procns::Links,
     _sysctls: sysctl::Sysctls,
-    _in_tree: first::InTree,
+    _in_tree: initial::InTree,
 }
 
 impl Surface {
@@ -48,9 +50,9 @@ impl Surface {
     /// # Errors
     ///
     /// `ENOMEM`; then all is as before.
-    pub(crate) fn new(_hooks: &hook::Hooks) -> Result<Self> {
+    pub(crate) fn new(_hooks: &crate::hook::Hooks) -> Result<Self> {
         Ok(Self {
-            _in_tree: first::InTree::add(),
+            _in_tree: initial::InTree::add(),
             _sysctls: sysctl::Sysctls::register()?,
             _links: procns::Links,
         })

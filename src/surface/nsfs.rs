@@ -2,195 +2,197 @@
 
 //! Files of namespaces (`fs/nsfs.c`): what is not right by the operations alone.
 //!
-//! A file of the first namespace has no reference to it, so each keeps the module loaded instead:
+//! A file of the initial namespace has no reference to it, so each keeps the module loaded instead:
 //! its operations are the module's.
 
 use crate::{
-    bindings::{self, dentry, fid, inode, ns_common, nsfs_file_handle, path, super_block},
-    hook::{self, kernel_fn, original, Inside, Loaded, NSFS_MNT},
-    namespace::{
-        first,
-        operations::{self, of_common},
-        Reference,
+    bindings::{
+        self,
+        dentry,
+        fid,
+        path, //
     },
-    pid::current_ns,
+    hook::wrap,
+    imports::{
+        kernel_fn,
+        NSFS_MNT, //
+    },
+    module::{
+        self,
+        Inside,
+        Loaded, //
+    },
+    namespace::{
+        initial,
+        operations,
+        Reference, //
+    },
+    object::{
+        fields,
+        GoneInode,
+        Inode,
+        NsCommon,
+        Object,
+        SuperBlock, //
+    },
+    task::Current,
 };
-use core::{mem::size_of, ptr, slice};
-use kernel::{error::to_result, prelude::*};
+use core::{
+    ptr,
+    slice, //
+};
+use kernel::{
+    error::to_result,
+    prelude::*,
+    sync::rcu, //
+};
 
-/// Wraps `nsfs_init_inode`: a namespace's file is being made.
-///
-/// Whoever makes one of the first namespace has another file of a pid namespace, which keeps the
-/// module, or counted himself as inside and *then* asked `hook::armed`, which was true. For the latter
-/// `hook::Doors` wait before any hook goes. So the module's end may begin before this, but this and
-/// `nsfs_evict` below, which sees what failed here, are hooked until the task is out again.
-///
-/// # Safety
-///
-/// The kernel's: `inode` is new, `data` a namespace that is held. May sleep.
-pub(crate) unsafe extern "C" fn nsfs_init_inode(inode: *mut inode, data: *mut c_void) -> c_int {
-    let _inside = Inside::enter();
-    if data.cast() == first::common() {
-        match Loaded::get() {
-            Some(loaded) => loaded.leave(),
-            None => return ENOENT.to_errno(),
-        }
+fields! {
+    GoneInode {
+        /// What its file system knows it by.
+        fixed private: *mut c_void = i_private;
     }
-    // SAFETY: The caller's promise. The original cannot fail.
-    unsafe { original::nsfs_init_inode(inode, data) }
 }
 
-/// Wraps `nsfs_evict`: a namespace's file is gone.
-///
-/// # Safety
-///
-/// The kernel's: `inode` is nobody's any more. May sleep.
-pub(crate) unsafe extern "C" fn nsfs_evict(inode: *mut inode) {
-    let _inside = Inside::enter();
-    // SAFETY: The caller's promise. A file of the first namespace has a reference to the module from
-    // `nsfs_init_inode`, and one for which that failed has nothing.
-    unsafe {
-        let data = (*inode).i_private;
-        if data.is_null() {
-            return bindings::clear_inode(inode);
+wrap! {
+    /// Wraps `nsfs_init_inode`: a file of the namespace `data` is being made. May sleep.
+    ///
+    /// Whoever makes one of the initial namespace has another file of a pid namespace, which keeps the
+    /// module, or counted itself as inside and *then* asked `module::is_live`, which was true. For the latter
+    /// `module::Live` waits before any hook goes. So the module's end may begin before this, but this and
+    /// `nsfs_evict` below, which sees what failed here, are hooked until the task is out again.
+    fn nsfs_init_inode(inode: &Inode, data: *mut c_void) -> c_int, original => {
+        let _inside = Inside::enter();
+        if data.cast() == initial::common().as_ptr() {
+            match Loaded::get() {
+                Some(loaded) => loaded.into_raw(),
+                None => return ENOENT.to_errno(),
+            }
         }
-        let loaded = (data.cast() == first::common()).then(|| Loaded::adopt());
-        original::nsfs_evict(inode);
+        // It cannot fail.
+        original()
+    }
+
+    /// Wraps `nsfs_evict`: a namespace's file is gone, and `inode` nobody's any more. May sleep.
+    fn nsfs_evict(inode: &GoneInode), original => {
+        let _inside = Inside::enter();
+        let data = inode.private();
+        if data.is_null() {
+            // `nsfs_init_inode` failed for this one, so it has nothing.
+            return kernel_fn::clear_inode(inode);
+        }
+        // SAFETY: A file of the initial namespace has a reference to the module from `nsfs_init_inode`.
+        let loaded = (data.cast() == initial::common().as_ptr()).then(|| unsafe { Loaded::from_raw() });
+        original();
         drop(loaded);
     }
-}
 
-/// Wraps `is_current_namespace`, which knows no pid namespaces. Any context.
-///
-/// # Safety
-///
-/// The kernel's: `ns` is valid.
-pub(crate) unsafe extern "C" fn is_current_namespace(ns: *mut ns_common) -> bool {
-    // SAFETY: The caller's promise.
-    unsafe {
-        if is_pid_ns(ns) {
-            return of_common(ns) == current_ns();
+    /// Wraps `is_current_namespace`, which knows no pid namespaces. Any context.
+    fn is_current_namespace(ns: &NsCommon) -> bool, original => {
+        match ns.pid_ns() {
+            Some(ns) => ns.is(Current::get().active_ns()),
+            None => original(),
         }
-        original::is_current_namespace(ns)
+    }
+
+    /// Wraps `nsfs_fh_to_dentry`: opens a namespace by its file handle, which has `length` words. For a pid namespace
+    /// the original fails and forgets a reference, so it is called for others only. May sleep.
+    fn nsfs_fh_to_dentry(
+        sb: &SuperBlock,
+        handle: *mut fid,
+        length: c_int,
+        kind: c_int,
+    ) -> *mut dentry, original => {
+        let _inside = Inside::enter();
+        if kind != bindings::PIDNS_FILEID_NSFS {
+            return ptr::null_mut();
+        }
+        let length = usize::try_from(length).unwrap_or(0);
+        // SAFETY: The kernel passes a handle of that many words.
+        let words = unsafe { slice::from_raw_parts(handle.cast::<u32>(), length) };
+        match Handle::parse(words).map_or(Found::Nothing, |wanted| wanted.find()) {
+            Found::Nothing => ptr::null_mut(),
+            // Numbers are not used again, so the original will not meet a pid namespace.
+            Found::Other => original(),
+            Found::Ours(ns) => open(ns).unwrap_or_else(|error| error.to_ptr()),
+        }
     }
 }
 
-/// # Safety
-///
-/// `ns` must be valid.
-unsafe fn is_pid_ns(ns: *mut ns_common) -> bool {
-    // SAFETY: The caller's promise.
-    unsafe { (*ns).ns_type == bindings::CLONE_NEWPID }
+/// A handle that is well formed (`struct nsfs_file_handle`).
+struct Handle {
+    id: u64,
+    kind: u32,
+    inum: u32,
 }
-
-/// Wraps `nsfs_fh_to_dentry`: opens a namespace by its file handle. For a pid namespace the original
-/// fails and forgets a reference, so it is called for others only.
-///
-/// # Safety
-///
-/// The kernel's: `handle` has `length` words. May sleep.
-pub(crate) unsafe extern "C" fn nsfs_fh_to_dentry(
-    sb: *mut super_block,
-    handle: *mut fid,
-    length: c_int,
-    kind: c_int,
-) -> *mut dentry {
-    let _inside = Inside::enter();
-    // SAFETY: The caller's promise.
-    let found = unsafe {
-        match Handle::parse(handle.cast(), length, kind) {
-            Some(wanted) => wanted.find(),
-            None => return ptr::null_mut(),
-        }
-    };
-    match found {
-        Found::Nothing => ptr::null_mut(),
-        // SAFETY: The caller's promise. Numbers are not used again, so this will not meet a pid
-        // namespace.
-        Found::Other => unsafe { original::nsfs_fh_to_dentry(sb, handle, length, kind) },
-        Found::Ours(ns) => open(ns).unwrap_or_else(|error| error.to_ptr()),
-    }
-}
-
-/// A handle that is well formed.
-struct Handle(nsfs_file_handle);
 
 enum Found {
     Nothing,
-    /// A namespace of another type.
+    /// A namespace of another kind.
     Other,
     Ours(Reference),
 }
 
 impl Handle {
-    /// The handle's words and the number of bytes behind them that the kernel looks at.
-    const WORDS: usize = size_of::<nsfs_file_handle>() / size_of::<u32>();
+    const WORDS: usize = size_of::<bindings::nsfs_file_handle>() / size_of::<u32>();
 
-    /// # Safety
-    ///
-    /// `words` must have `length` words.
-    unsafe fn parse(words: *const u32, length: c_int, kind: c_int) -> Option<Self> {
-        let length = usize::try_from(length).ok()?;
-        if length < Self::WORDS || kind != bindings::PIDNS_FILEID_NSFS {
-            return None;
-        }
-        // SAFETY: The caller's promise. The kernel counts words and looks at as many bytes.
-        let (rest, handle) = unsafe {
-            let bytes = slice::from_raw_parts(words.cast::<u8>(), length * size_of::<u32>());
-            let rest = bytes.get(Self::WORDS..length)?;
-            (rest, words.cast::<nsfs_file_handle>().read_unaligned())
-        };
-        let whole = (handle.ns_inum == 0) == (handle.ns_type == 0);
-        (handle.ns_id != 0 && whole && rest.iter().all(|byte| *byte == 0)).then_some(Self(handle))
+    fn parse(words: &[u32]) -> Option<Self> {
+        let (&[first, second, kind, inum], _) = words.split_first_chunk()?;
+        let ([a, b, c, d], [e, f, g, h]) = (first.to_ne_bytes(), second.to_ne_bytes());
+        let id = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
+        // The kernel counts words and looks at as many bytes.
+        let mut rest = words
+            .iter()
+            .flat_map(|word| word.to_ne_bytes())
+            .take(words.len())
+            .skip(Self::WORDS);
+        let whole = (inum == 0) == (kind == 0);
+        (id != 0 && whole && rest.all(|byte| byte == 0)).then_some(Self { id, kind, inum })
     }
 
     /// What it means, if that is in use.
     fn find(&self) -> Found {
-        let wanted = &self.0;
-        let _rcu = kernel::sync::rcu::read_lock();
-        // SAFETY: What is in the tree is valid for an RCU grace period.
-        unsafe {
-            let ns = kernel_fn::ns_tree_lookup_rcu(wanted.ns_id, wanted.ns_type as c_int);
-            if ns.is_null() {
-                return Found::Nothing;
-            }
-            if !is_pid_ns(ns) {
-                return Found::Other;
-            }
-            let is = |wanted, real| wanted == 0 || wanted == real;
-            if !is(wanted.ns_inum, (*ns).inum) || !is(wanted.ns_type, (*ns).ns_type) {
-                return Found::Nothing;
-            }
-            Reference::get_active(of_common(ns)).map_or(Found::Nothing, Found::Ours)
+        let rcu = rcu::read_lock();
+        let Some(common) = kernel_fn::ns_tree_lookup_rcu(self.id, self.kind as i32, &rcu) else {
+            return Found::Nothing;
+        };
+        let Some(ns) = common.pid_ns() else {
+            return Found::Other;
+        };
+        let is = |wanted, real| wanted == 0 || wanted == real;
+        if !is(self.inum, ns.inum()) || !is(self.kind, common.ns_type()) {
+            return Found::Nothing;
         }
+        Reference::get_active(ns, &rcu).map_or(Found::Nothing, Found::Ours)
     }
 }
 
 /// The file of `ns`, if the current task may have it.
 fn open(ns: Reference) -> Result<*mut dentry> {
-    if !hook::armed() {
+    if !module::is_live() {
         return Ok(ptr::null_mut());
     }
-    let raw = ns.as_ptr();
-    // SAFETY: `ns` holds it. `path_from_stashed` takes the reference over, whatever it says.
+    let refused = if ns.is(Current::get().active_ns()) {
+        ns.child_reaper().is_null()
+    } else {
+        !kernel_fn::may_see_all_namespaces()
+    };
+    if refused {
+        return Err(EPERM);
+    }
+    let mut path = path::default();
+    // SAFETY: `path_from_stashed` takes the reference over, whatever it says. If it does not fail, the file's mount and
+    // name come with references: the first is given back.
     unsafe {
-        let refused = if raw == current_ns() {
-            ptr::read_volatile(&raw const (*raw).child_reaper).is_null()
-        } else {
-            !kernel_fn::may_see_all_namespaces()
-        };
-        if refused {
-            return Err(EPERM);
-        }
-        let mut path = path::default();
         let common = operations::into_common(ns);
+        let stash = &raw mut (*common).stashed;
         to_result(kernel_fn::path_from_stashed(
-            &raw mut (*common).stashed,
+            stash,
             *NSFS_MNT.get(),
             common.cast(),
             &mut path,
         ))?;
         bindings::mntput(path.mnt);
-        Ok(path.dentry)
     }
+    Ok(path.dentry)
 }

@@ -2,63 +2,67 @@
 
 //! What a pidfd tells of pid namespaces (`fs/pidfs.c`).
 
-use crate::{
-    bindings::{self, file, pid, seq_file, task_struct},
-    compat::eopnotsupp,
-    hook::{self, kernel_fn, original, Guest, Inside},
-    namespace::{operations, Reference},
-    pid::numbers_below,
-    surface::{procfs, status::Text, task::Task},
+use super::{
+    procfs,
+    text::Text, //
 };
-use kernel::{error::to_result, prelude::*};
+use crate::{
+    bindings,
+    compat::eopnotsupp,
+    hook::wrap,
+    imports::kernel_fn,
+    module::{
+        self,
+        Inside,
+        Pinned, //
+    },
+    namespace::{
+        operations,
+        Reference, //
+    },
+    object::{
+        File,
+        Object,
+        SeqFile,
+        Task, //
+    },
+};
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
 
-/// Wraps `pidfd_show_fdinfo`: adds the line `NSpid`.
-///
-/// # Safety
-///
-/// The kernel's: `seq` is being read by the current task, `file` is a pidfd. May sleep.
-pub(crate) unsafe extern "C" fn pidfd_show_fdinfo(seq: *mut seq_file, file: *mut file) {
-    let _inside = Inside::enter();
-    // SAFETY: The caller's promise.
-    unsafe {
-        let mut text = Text::after(seq, || original::pidfd_show_fdinfo(seq, file));
+wrap! {
+    /// Wraps `pidfd_show_fdinfo`: adds the line `NSpid`. `file` is a pidfd. May sleep.
+    fn pidfd_show_fdinfo(seq: &SeqFile, file: &File), original => {
+        let _inside = Inside::enter();
+        let (mut text, ()) = Text::after(seq, original);
         // Zero if the process is not in the reader's view, -1 if it is no more; as just said.
         let Some(nr) = text.number_behind(b"Pid:\t") else {
             return;
         };
         text.add_number(c"NSpid:\t", nr);
-        if nr > 0 {
-            let ns = procfs::ns_of((*(*(*seq).file).f_inode).i_sb);
-            let pid: *mut pid = kernel_fn::pidfd_pid(file);
-            for upid in numbers_below(pid, (*ns).level + 1) {
-                text.add_number(c"\t", upid.nr);
+        let shown = seq.file().and_then(|info| procfs::ns_of(info.inode().sb()));
+        if let (true, Some(ns), Ok(pid)) = (nr > 0, shown, kernel_fn::pidfd_pid(file)) {
+            for upid in pid.numbers_from(ns.level() + 1) {
+                text.add_number(c"\t", upid.nr());
             }
         }
         text.add_word(c"\n");
     }
-}
 
-/// Wraps `pidfd_ioctl`: opens the namespaces that the kernel was compiled not to know.
-///
-/// # Safety
-///
-/// The kernel's: `file` is a pidfd, held by the current task. May sleep.
-pub(crate) unsafe extern "C" fn pidfd_ioctl(
-    file: *mut file,
-    command: c_uint,
-    arg: c_ulong,
-) -> c_long {
-    let _guest = Guest::enter();
-    let which = match command {
-        bindings::PIDNS_GET_PID_NS if hook::armed() => Which::Own,
-        bindings::PIDNS_GET_PID_NS_FOR_CHILDREN if hook::armed() => Which::ForChildren,
-        // SAFETY: The caller's promise.
-        _ => return unsafe { original::pidfd_ioctl(file, command, arg) },
-    };
-    // SAFETY: The caller's promise. `open_namespace` takes the reference over.
-    unsafe {
+    /// Wraps `pidfd_ioctl`: opens the namespaces that the kernel was compiled not to know. `file` is a pidfd. May
+    /// sleep.
+    fn pidfd_ioctl(file: &File, command: c_uint, arg: c_ulong) -> c_long, original => {
+        let _pinned = Pinned::enter();
+        let which = match command {
+            bindings::PIDNS_GET_PID_NS if module::is_live() => Which::Own,
+            bindings::PIDNS_GET_PID_NS_FOR_CHILDREN if module::is_live() => Which::ForChildren,
+            _ => return original(),
+        };
         match namespace_of(file, which, arg) {
-            Ok(ns) => kernel_fn::open_namespace(operations::into_common(ns)) as c_long,
+            // SAFETY: `open_namespace` takes the reference over.
+            Ok(ns) => unsafe { kernel_fn::open_namespace(operations::into_common(ns)) as c_long },
             Err(error) => error.to_errno() as c_long,
         }
     }
@@ -69,41 +73,37 @@ enum Which {
     ForChildren,
 }
 
-/// # Safety
-///
-/// `file` must be a pidfd that is held.
-unsafe fn namespace_of(file: *mut file, which: Which, arg: c_ulong) -> Result<Reference> {
-    // SAFETY: The caller's promise; a pidfd holds its pid.
-    let task = unsafe { Task::of(kernel_fn::pidfd_pid(file)) }.ok_or(ESRCH)?;
+fn namespace_of(pidfd: &File, which: Which, arg: c_ulong) -> Result<Reference> {
+    let pid = kernel_fn::pidfd_pid(pidfd)?;
+    let task = pid.get_task().ok_or(ESRCH)?;
     if arg != 0 {
         return Err(EINVAL);
     }
-    // SAFETY: `task` is held.
-    unsafe { checked_namespace_of(task.as_ptr(), which) }
+    with_credentials_kept(&task, || {
+        if !kernel_fn::ptrace_may_access(&task, bindings::PTRACE_MODE_READ_FSCREDS) {
+            return Err(EACCES);
+        }
+        // A task that has no namespaces for children exits: it is as if it did not exist.
+        match (operations::for_children_of(&task), which) {
+            (None, _) => Err(ESRCH),
+            (Some(ns), Which::ForChildren) => Ok(ns),
+            (Some(_), Which::Own) => operations::of_task(&task).ok_or_else(eopnotsupp),
+        }
+    })
 }
 
-/// # Safety
+/// Runs `f` while `task` does not change its credentials by `execve`: between a check and a look. May sleep.
 ///
-/// `task` must be held.
-unsafe fn checked_namespace_of(task: *mut task_struct, which: Which) -> Result<Reference> {
-    // SAFETY: The caller's promise. The lock keeps the task from changing its credentials by `execve`
-    // between the check and the look.
+/// # Errors
+///
+/// Those of `f`; `EINTR` if the current task is killed meanwhile.
+fn with_credentials_kept<T>(task: &Task, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    // SAFETY: A task has its `signal` for as long as it is held. The lock is taken once, and given back.
     unsafe {
-        let lock = &raw mut (*(*task).signal).exec_update_lock;
+        let lock = &raw mut (*(*task.as_ptr()).signal).exec_update_lock;
         to_result(bindings::down_read_killable(lock))?;
-        let result = if kernel_fn::ptrace_may_access(task, PTRACE_MODE_READ_FSCREDS) {
-            // A task that has no namespaces for children exits: it is as if it did not exist.
-            match (operations::for_children_of(task), which) {
-                (None, _) => Err(ESRCH),
-                (Some(ns), Which::ForChildren) => Ok(ns),
-                (Some(_), Which::Own) => operations::of_task(task).ok_or_else(eopnotsupp),
-            }
-        } else {
-            Err(EACCES)
-        };
+        let result = f();
         bindings::up_read(lock);
         result
     }
 }
-
-const PTRACE_MODE_READ_FSCREDS: c_uint = bindings::PTRACE_MODE_READ | bindings::PTRACE_MODE_FSCREDS;

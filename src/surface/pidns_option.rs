@@ -3,48 +3,56 @@
 //! The mount option `pidns=` of procfs (`fs/proc/root.c: proc_parse_pidns_param`).
 
 use crate::{
-    bindings::{self, fs_context, fs_parameter, fs_parameter_spec, fs_parse_result, pid_namespace},
+    bindings::{
+        self,
+        fs_parameter,
+        fs_parameter_spec,
+        fs_parse_result,
+        pid_namespace, //
+    },
     compat,
-    hook::{kernel_fn, original, Guest},
+    held::Held,
+    hook::wrap,
+    imports::kernel_fn,
+    module::Pinned,
     namespace::{
         holder,
-        operations::{is_admin, is_ancestor, of_common},
-        Holder,
+        operations::is_admin,
+        Holder, //
     },
-    pid::current_ns,
-    surface::file::File,
+    object::{
+        objects,
+        File,
+        FromC,
+        FsContext,
+        Object,
+        PidNs,
+        UserNs, //
+    },
+    task::Current,
 };
-use core::{ffi::CStr, ptr};
+use core::{
+    ffi::CStr,
+    mem,
+    ptr, //
+};
 use kernel::prelude::*;
 
-/// Wraps `proc_parse_param`, which refuses the option.
-///
-/// # Safety
-///
-/// The kernel's: `context` is the current task's to change, `parameter` too. May sleep.
-pub(crate) unsafe extern "C" fn proc_parse_param(
-    context: *mut fs_context,
-    parameter: *mut fs_parameter,
-) -> c_int {
-    let _guest = Guest::enter();
-    let options = [
-        fs_parameter_spec {
-            name: c"pidns".to_bytes_with_nul().as_ptr(),
-            type_: Some(bindings::fs_param_is_file_or_string),
-            ..Default::default()
-        },
-        fs_parameter_spec::default(),
-    ];
-    let mut parsed = fs_parse_result::default();
-    // SAFETY: The caller's promise; the list ends with an empty entry.
-    unsafe {
-        let log = &raw mut (*context).log;
-        match bindings::__fs_parse(log, options.as_ptr(), parameter, &mut parsed) {
+objects! {
+    /// An option of a mount, which the current task may change.
+    Parameter(fs_parameter);
+}
+
+wrap! {
+    /// Wraps `proc_parse_param`, which refuses the option. `context` is the current task's to change. May sleep.
+    fn proc_parse_param(context: &FsContext, parameter: &Parameter) -> c_int, original => {
+        let _pinned = Pinned::enter();
+        match parameter.parse(context) {
             0 => match set(context, parameter) {
                 Ok(()) => 0,
                 Err(refusal) => refusal.tell(context),
             },
-            NOT_OURS => original::proc_parse_param(context, parameter),
+            NOT_OURS => original(),
             error => error,
         }
     }
@@ -56,69 +64,87 @@ const NOT_OURS: c_int = -(bindings::ENOPARAM as c_int);
 struct Refusal(&'static CStr, Error);
 
 impl Refusal {
-    /// # Safety
-    ///
-    /// `context` must be the current task's.
-    unsafe fn tell(&self, context: *mut fs_context) -> c_int {
-        // SAFETY: The caller's promise; the text has no conversions.
+    fn tell(&self, context: &FsContext) -> c_int {
+        // SAFETY: The context is the current task's; the text has no conversions.
         unsafe {
-            let log = &(*context).log;
+            let log = &(*context.as_ptr()).log;
             bindings::logfc(log.log, log.prefix, b'e', self.0.as_char_ptr());
         }
         self.1.to_errno()
     }
 }
 
-/// # Safety
-///
-/// `context` and `parameter` must be the current task's to change; the parameter's value is a file
-/// or a string.
-unsafe fn set(context: *mut fs_context, parameter: *mut fs_parameter) -> Result<(), Refusal> {
-    // SAFETY: The caller's promise. `file` holds the namespace until the context does.
-    unsafe {
-        if (*context).purpose() == bindings::fs_context_purpose_FS_CONTEXT_FOR_RECONFIGURE {
-            return Err(Refusal(
-                c"cannot reconfigure pidns for existing procfs",
-                EBUSY,
-            ));
+impl Parameter {
+    /// 0 if it is `pidns=` and a file or a string, [`NOT_OURS`] if it is another.
+    fn parse(&self, context: &FsContext) -> c_int {
+        let options = [
+            fs_parameter_spec {
+                name: c"pidns".to_bytes_with_nul().as_ptr(),
+                type_: Some(bindings::fs_param_is_file_or_string),
+                ..Default::default()
+            },
+            fs_parameter_spec::default(),
+        ];
+        let mut parsed = fs_parse_result::default();
+        // SAFETY: Both are the current task's; the list ends with an empty entry.
+        unsafe {
+            let log = &raw mut (*context.as_ptr()).log;
+            bindings::__fs_parse(log, options.as_ptr(), self.as_ptr(), &mut parsed)
         }
-        let no_file = |error| Refusal(c"could not get file from pidns argument", error);
-        let file = File::from_raw(file_of(parameter)).map_err(no_file)?;
-        if !kernel_fn::proc_ns_file(file.as_ptr()) {
-            return Err(Refusal(c"pidns argument is not an nsfs file", EINVAL));
+    }
+
+    /// The file that it is or names.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if it is one that is gone; those of opening one.
+    fn file(&self) -> Result<Held<File>> {
+        // SAFETY: The value is a string or, taken out so that it is ours, a file: its type says which.
+        unsafe {
+            let is_string = (*self.as_ptr()).type_() == bindings::fs_value_type_fs_value_is_string;
+            let value = &mut (*self.as_ptr()).__bindgen_anon_1;
+            if is_string {
+                return kernel_fn::filp_open(CStr::from_char_ptr(value.string), 0, 0);
+            }
+            let file = ptr::replace(&raw mut value.file, ptr::null_mut());
+            Option::<Held<File>>::from_c(file).ok_or(EBADF)
         }
-        let common: *mut bindings::ns_common = (*(*file.as_ptr()).f_inode).i_private.cast();
-        if (*common).ns_type != bindings::CLONE_NEWPID {
-            return Err(Refusal(c"pidns argument is not a pidns file", EINVAL));
-        }
-        let ns = of_common(common);
-        if !is_admin((*ns).user_ns) {
-            return Err(Refusal(c"insufficient permissions to set pidns", EPERM));
-        }
-        if !is_ancestor(ns, current_ns()) {
-            return Err(Refusal(c"cannot set pidns to non-descendant pidns", EINVAL));
-        }
-        show(context, ns).map_err(|error| Refusal(c"cannot set pidns", error))
     }
 }
 
-/// The file that the parameter is or names: the caller's to put, or an error.
-///
-/// # Safety
-///
-/// As above.
-unsafe fn file_of(parameter: *mut fs_parameter) -> *mut bindings::file {
-    // SAFETY: The caller's promise.
-    unsafe {
-        if (*parameter).type_() == bindings::fs_value_type_fs_value_is_string {
-            return bindings::filp_open((*parameter).__bindgen_anon_1.string, 0, 0);
-        }
-        let file = ptr::replace(&raw mut (*parameter).__bindgen_anon_1.file, ptr::null_mut());
-        if file.is_null() {
-            return EBADF.to_ptr();
-        }
-        file
+impl FsContext {
+    /// Whether it changes a mount that is there.
+    fn is_remount(&self) -> bool {
+        // SAFETY: The context is the current task's.
+        let purpose = unsafe { (*self.as_ptr()).purpose() };
+        purpose == bindings::fs_context_purpose_FS_CONTEXT_FOR_RECONFIGURE
     }
+}
+
+fn set(context: &FsContext, parameter: &Parameter) -> Result<(), Refusal> {
+    if context.is_remount() {
+        return Err(Refusal(
+            c"cannot reconfigure pidns for existing procfs",
+            EBUSY,
+        ));
+    }
+    // It holds the namespace until the context does.
+    let file = parameter
+        .file()
+        .map_err(|error| Refusal(c"could not get file from pidns argument", error))?;
+    let common = file
+        .ns()
+        .ok_or(Refusal(c"pidns argument is not an nsfs file", EINVAL))?;
+    let ns = common
+        .pid_ns()
+        .ok_or(Refusal(c"pidns argument is not a pidns file", EINVAL))?;
+    if !is_admin(ns.user_ns()) {
+        return Err(Refusal(c"insufficient permissions to set pidns", EPERM));
+    }
+    if !ns.is_within(Current::get().active_ns()) {
+        return Err(Refusal(c"cannot set pidns to non-descendant pidns", EINVAL));
+    }
+    show(context, ns).map_err(|error| Refusal(c"cannot set pidns", error))
 }
 
 /// Has the mount show `ns`.
@@ -126,26 +152,28 @@ unsafe fn file_of(parameter: *mut fs_parameter) -> *mut bindings::file {
 /// # Errors
 ///
 /// `ENOMEM`; `EOPNOTSUPP` if the context is not made as it was in the kernel that is known.
-///
-/// # Safety
-///
-/// `context` must be the current task's to change, a context of procfs, and `ns` held.
-unsafe fn show(context: *mut fs_context, ns: *mut pid_namespace) -> Result {
-    // SAFETY: The caller's promise. `struct proc_fs_context` is private to its file; it begins with
-    // its namespace, which this makes sure of.
-    unsafe {
-        let shown = (*context).fs_private.cast::<*mut pid_namespace>();
-        let new = Holder::of(ns)?;
-        let old = holder::take(context);
-        if *shown != old.namespace() {
-            old.hold(context);
-            return Err(compat::eopnotsupp());
+fn show(context: &FsContext, ns: &PidNs) -> Result {
+    let new = Holder::of(ns)?;
+    let old = holder::take(context.as_ptr());
+    // SAFETY: The context is the current task's, and its owner is held. `struct proc_fs_context` is private to its
+    // file; it begins with its namespace, which this makes sure of.
+    let known = unsafe {
+        let shown = (*context.as_ptr()).fs_private.cast::<*mut pid_namespace>();
+        let known = *shown == old.namespace().as_ptr();
+        if known {
+            *shown = ns.as_ptr();
+            let user_ns = kernel_fn::get_user_ns(ns.user_ns()).into_raw();
+            drop(Held::<UserNs>::from_c(mem::replace(
+                &mut (*context.as_ptr()).user_ns,
+                user_ns.cast(),
+            )));
         }
-        new.hold(context);
-        *shown = ns;
-        bindings::pidns_put_user_ns((*context).user_ns.cast());
-        bindings::pidns_get_user_ns((*ns).user_ns);
-        (*context).user_ns = (*ns).user_ns.cast();
-        Ok(())
+        known
+    };
+    if known {
+        new.hold(context.as_ptr());
+        return Ok(());
     }
+    old.hold(context.as_ptr());
+    Err(compat::eopnotsupp())
 }

@@ -7,318 +7,308 @@
 
 use crate::{
     bindings::{
-        self, delayed_call, dentry, dir_context, file, inode, proc_ns_operations, super_block,
-        task_struct,
+        self,
+        delayed_call,
+        dentry,
+        inode,
+        proc_ns_operations,
+        super_block,
+        task_struct, //
     },
-    hook::{self, kernel_fn, original, Guest, Inside, NS_OPERATIONS, PROC_NS_INSTANTIATE},
+    held::Held,
+    hook::{
+        wrap,
+        Data, //
+    },
+    imports::{
+        kernel_fn,
+        NS_OPERATIONS,
+        PROC_NS_INSTANTIATE, //
+    },
+    module::{
+        self,
+        Inside,
+        Pinned, //
+    },
     namespace::operations,
-    surface::task::Task,
+    object::{
+        fields,
+        Dentry,
+        DirContext,
+        File,
+        Inode,
+        Object,
+        ProcInode,
+        SuperBlock,
+        Task, //
+    },
 };
 use core::{
     ffi::CStr,
     mem, ptr, slice,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{
+        AtomicI64,
+        Ordering, //
+    },
 };
-use kernel::{container_of, prelude::*};
+use kernel::{
+    container_of,
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+};
 
 /// Whether there may be inodes that point to operations of the module.
-static USED: AtomicBool = AtomicBool::new(false);
+static USED: Atomic<bool> = Atomic::new(false);
 
 type Instantiate =
     unsafe extern "C" fn(*mut dentry, *mut task_struct, *const c_void) -> *mut dentry;
 
-/// What the links of pid namespaces lead to.
-fn ours() -> [*const proc_ns_operations; 2] {
-    [operations::own(), operations::for_children()]
+/// What a link to a namespace of some kind leads to: a static of the kernel's, or ours.
+#[derive(Clone, Copy)]
+struct Operations(*const proc_ns_operations);
+
+impl Operations {
+    /// Those of the links of pid namespaces.
+    fn ours() -> [Self; 2] {
+        [
+            Self(operations::own()),
+            Self(operations::for_children()), //
+        ]
+    }
+
+    /// Those of all links, in the order in which they are listed.
+    fn all() -> impl Iterator<Item = Self> {
+        let of_kind = |kind: &'static Option<Data<_>>| match kind {
+            Some(kind) => [Some(Self(kind.get())), None],
+            None => Self::ours().map(Some),
+        };
+        NS_OPERATIONS.iter().flat_map(of_kind).flatten()
+    }
+
+    /// The name of such a link.
+    fn name(self) -> &'static [u8] {
+        // SAFETY: They are static, and so is their name.
+        unsafe { CStr::from_char_ptr((*self.0).name).to_bytes() }
+    }
+
+    /// Makes the inode of such a link of `task`, and has `entry` be its name. May sleep.
+    fn instantiate(self, entry: &Dentry, task: &Task) -> *mut dentry {
+        USED.store(true, Relaxed);
+        // SAFETY: As the kernel does for its own; `entry` is new.
+        unsafe { kernel_fn::proc_ns_instantiate(entry.as_ptr(), task.as_ptr(), self.0.cast()) }
+    }
+
+    /// Lists such a link of `task`; whether there is room for more. May sleep.
+    fn emit(self, directory: &File, context: &DirContext, task: &Task) -> bool {
+        USED.store(true, Relaxed);
+        let name = self.name();
+        // SAFETY: `proc_ns_instantiate` has this type, and wants operations. The name is static.
+        unsafe {
+            let instantiate = mem::transmute::<*mut c_void, Instantiate>(PROC_NS_INSTANTIATE.get());
+            kernel_fn::proc_fill_cache(
+                directory.as_ptr(),
+                context.as_ptr(),
+                name.as_ptr().cast(),
+                name.len() as c_uint,
+                Some(instantiate),
+                task.as_ptr(),
+                self.0.cast(),
+            )
+        }
+    }
+}
+
+fields! {
+    DirContext {
+        /// How many entries were listed.
+        part position: &AtomicI64 = pos;
+    }
+}
+
+impl Dentry {
+    /// The name that is looked up.
+    fn name(&self) -> &[u8] {
+        // SAFETY: It does not change while it is looked up.
+        unsafe {
+            let name = (*self.as_ptr()).__bindgen_anon_1.d_name;
+            slice::from_raw_parts(
+                name.name,
+                name.__bindgen_anon_1.__bindgen_anon_1.len as usize,
+            )
+        }
+    }
 }
 
 /// The task whose directory `inode` is in, if it was not reaped yet.
-///
-/// # Safety
-///
-/// `inode` must be one of procfs, below a task's directory.
-unsafe fn task_of(inode: *mut inode) -> Option<Task> {
-    // SAFETY: Such an inode holds the task's pid.
-    unsafe { Task::of(bindings::pidns_proc_pid(inode)) }
+fn task_of(inode: &Inode) -> Option<Held<Task>> {
+    let pid = kernel_fn::proc_pid(ProcInode::of(inode)?)?;
+    pid.get_task()
 }
 
-/// The name of a link to what `operations` name.
-///
-/// # Safety
-///
-/// `operations` must be valid.
-unsafe fn name_of(operations: *const proc_ns_operations) -> &'static [u8] {
-    // SAFETY: The caller's promise; names are static strings.
-    unsafe { CStr::from_char_ptr((*operations).name).to_bytes() }
-}
-
-/// Wraps `proc_ns_dir_lookup`.
-///
-/// # Safety
-///
-/// The kernel's: `dir` is a task's `ns` directory, `entry` is new in it. May sleep.
-pub(crate) unsafe extern "C" fn proc_ns_dir_lookup(
-    dir: *mut inode,
-    entry: *mut dentry,
-    flags: c_uint,
-) -> *mut dentry {
-    let _inside = Inside::enter();
-    // SAFETY: The caller's promise; a name that is looked up does not change.
-    unsafe {
-        let wanted = (*entry).__bindgen_anon_1.d_name;
-        let length = wanted.__bindgen_anon_1.__bindgen_anon_1.len as usize;
-        let name = slice::from_raw_parts(wanted.name, length);
-        let Some(ns_operations) = ours()
-            .into_iter()
-            .find(|o| hook::armed() && name_of(*o) == name)
-        else {
-            return original::proc_ns_dir_lookup(dir, entry, flags);
+wrap! {
+    /// Wraps `proc_ns_dir_lookup`: `dir` is a task's `ns` directory, `entry` is new in it. May sleep.
+    fn proc_ns_dir_lookup(dir: &Inode, entry: &Dentry, flags: c_uint) -> *mut dentry, original => {
+        let _inside = Inside::enter();
+        let is_wanted = |ours: &Operations| module::is_live() && ours.name() == entry.name();
+        let Some(ours) = Operations::ours().into_iter().find(is_wanted) else {
+            return original();
         };
-        let Some(task) = task_of(dir) else {
-            return ENOENT.to_ptr();
-        };
-        USED.store(true, Ordering::Relaxed);
-        kernel_fn::proc_ns_instantiate(entry, task.as_ptr(), ns_operations.cast())
-    }
-}
-
-/// Wraps `proc_ns_dir_readdir`, whose table has no pid namespaces: replaced while the module is
-/// neither coming nor going.
-///
-/// # Safety
-///
-/// The kernel's: `directory` is an open `ns` directory of a task. May sleep.
-pub(crate) unsafe extern "C" fn proc_ns_dir_readdir(
-    directory: *mut file,
-    context: *mut dir_context,
-) -> c_int {
-    let _inside = Inside::enter();
-    // SAFETY: The caller's promise. `proc_ns_instantiate` has this type.
-    unsafe {
-        if !hook::armed() {
-            return original::proc_ns_dir_readdir(directory, context);
+        match task_of(dir) {
+            Some(task) => ours.instantiate(entry, &task),
+            None => ENOENT.to_ptr(),
         }
-        let Some(task) = task_of((*directory).f_inode) else {
+    }
+
+    /// Wraps `proc_ns_dir_readdir`, whose table has no pid namespaces: replaced while the module is
+    /// neither coming nor going. `directory` is an open `ns` directory of a task. May sleep.
+    fn proc_ns_dir_readdir(directory: &File, context: &DirContext) -> c_int, original => {
+        let _inside = Inside::enter();
+        if !module::is_live() {
+            return original();
+        }
+        let Some(task) = task_of(directory.inode()) else {
             return ENOENT.to_errno();
         };
-        if !bindings::pidns_dir_emit_dots(directory, context) {
+        if !kernel_fn::dir_emit_dots(directory, context) {
             return 0;
         }
-        let instantiate = mem::transmute::<*mut c_void, Instantiate>(PROC_NS_INSTANTIATE.get());
-        USED.store(true, Ordering::Relaxed);
-        let mut position = 2;
-        for kind in &NS_OPERATIONS {
-            let entries = match kind {
-                Some(kind) => [kind.get().cast_const(), ptr::null()],
-                None => ours(),
-            };
-            for entry in entries {
-                if entry.is_null() {
-                    continue;
+        let position = context.position();
+        for (nr, link) in Iterator::zip(2.., Operations::all()) {
+            if nr >= position.load(Ordering::Relaxed) {
+                if !link.emit(directory, context, &task) {
+                    return 0;
                 }
-                if position >= (*context).pos {
-                    if !emit(directory, context, instantiate, &task, entry) {
-                        return 0;
-                    }
-                    (*context).pos += 1;
-                }
-                position += 1;
+                position.fetch_add(1, Ordering::Relaxed);
             }
         }
+        0
     }
-    0
-}
 
-/// Lists one link; whether there is room for more.
-///
-/// # Safety
-///
-/// `directory` must be an open `ns` directory of `task`, `context` that of its reader, and
-/// `operations` valid.
-unsafe fn emit(
-    directory: *mut file,
-    context: *mut dir_context,
-    instantiate: Instantiate,
-    task: &Task,
-    operations: *const proc_ns_operations,
-) -> bool {
-    // SAFETY: The caller's promise.
-    unsafe {
-        let name = name_of(operations);
-        kernel_fn::proc_fill_cache(
-            directory,
-            context,
-            name.as_ptr().cast(),
-            name.len() as c_uint,
-            Some(instantiate),
-            task.as_ptr(),
-            operations.cast(),
-        )
+    /// Wraps `proc_ns_get_link`: counts those who follow a link of ours. May sleep.
+    fn proc_ns_get_link(
+        entry: Option<&Dentry>,
+        inode: &Inode,
+        done: *mut delayed_call,
+    ) -> *const c_char, original => {
+        let _pinned = Pinned::enter();
+        original()
     }
-}
 
-/// Wraps `proc_ns_get_link`: counts those who follow a link of ours.
-///
-/// # Safety
-///
-/// The kernel's. May sleep.
-pub(crate) unsafe extern "C" fn proc_ns_get_link(
-    entry: *mut dentry,
-    inode: *mut inode,
-    done: *mut delayed_call,
-) -> *const c_char {
-    let _guest = Guest::enter();
-    // SAFETY: The caller's promise.
-    unsafe { original::proc_ns_get_link(entry, inode, done) }
-}
-
-/// Wraps `proc_ns_readlink`: the same for those who read one.
-///
-/// # Safety
-///
-/// The kernel's. May sleep.
-pub(crate) unsafe extern "C" fn proc_ns_readlink(
-    entry: *mut dentry,
-    buffer: *mut c_char,
-    length: c_int,
-) -> c_int {
-    let _guest = Guest::enter();
-    // SAFETY: The caller's promise.
-    unsafe { original::proc_ns_readlink(entry, buffer, length) }
+    /// Wraps `proc_ns_readlink`: the same for those who read one. May sleep.
+    fn proc_ns_readlink(entry: &Dentry, buffer: *mut c_char, length: c_int) -> c_int, original => {
+        let _pinned = Pinned::enter();
+        original()
+    }
 }
 
 /// On drop, when no new link can be made: takes the links out of procfs. Those that somebody has
-/// open (`O_PATH`) give `EIO` from then on. May sleep.
+/// open (`O_PATH`) return `EIO` from then on. May sleep.
 pub(super) struct Links;
 
 impl Drop for Links {
     fn drop(&mut self) {
-        if !USED.load(Ordering::Relaxed) {
+        if !USED.load(Relaxed) {
             return;
         }
-        // SAFETY: `forget_all` may sleep, and so may we. Somebody who took the address of
-        // `proc_ns_get_link` or `proc_ns_readlink` from a good inode has not slept since, and is in
-        // the hook, which counts him, after a Tasks RCU grace period; whoever comes later finds a bad
-        // inode. Those counted are gone when the hooks are.
-        unsafe {
-            forget_all();
-            bindings::synchronize_rcu_tasks();
+        // What is mounted on a name takes other locks than that under which superblocks are found.
+        while let Some(sb) = next_with_links() {
+            for_links(&sb, forget);
         }
+        // Somebody that took the address of `proc_ns_get_link` or `proc_ns_readlink` from a good inode has not slept
+        // since, and is in the hook, which counts it, after a Tasks RCU grace period; whoever comes later finds a bad
+        // inode. Those counted are gone when the hooks are.
+        kernel_fn::synchronize_rcu_tasks();
     }
 }
 
-/// Takes the module's links out of every procfs.
-///
-/// # Safety
-///
-/// No new one may come. May sleep.
-unsafe fn forget_all() {
-    // SAFETY: The callback has the type wanted, procfs is always there, and `active` has a reference
-    // to the superblock, which is given back.
+/// A superblock of procfs in which there is a link of the module. May sleep.
+fn next_with_links() -> Option<Held<SuperBlock>> {
+    let mut found = None;
+    // SAFETY: procfs is always there. The function has the type wanted, and so has the place.
     unsafe {
         let procfs = bindings::get_fs_type(c"proc".as_char_ptr());
-        loop {
-            // Names go without `s_umount`, under which they are found: what is mounted on them takes
-            // other locks.
-            let mut active: *mut super_block = ptr::null_mut();
-            let slot = (&raw mut active).cast();
-            bindings::iterate_supers_type(procfs, Some(find_links), slot);
-            if active.is_null() {
-                break;
-            }
-            for_links(active, |inode| forget(inode));
-            bindings::deactivate_super(active);
-        }
+        bindings::iterate_supers_type(procfs, Some(keep_first), (&raw mut found).cast());
     }
+    found
 }
 
 /// Keeps the first superblock in which there is a link of the module.
 ///
 /// # Safety
 ///
-/// `sb` must be a superblock of procfs, `slot` a place for one, null at first.
-unsafe extern "C" fn find_links(sb: *mut super_block, slot: *mut c_void) {
-    let slot: *mut *mut super_block = slot.cast();
-    let mut any = false;
+/// `sb` must be a superblock, `found` that of [`next_with_links`].
+unsafe extern "C" fn keep_first(sb: *mut super_block, found: *mut c_void) {
     // SAFETY: The caller's promise.
-    unsafe {
-        if (*slot).is_null() {
-            for_links(sb, |_| any = true);
-            if any && bindings::pidns_super_active(sb) {
-                *slot = sb;
-            }
+    let (sb, found) = unsafe {
+        let found: *mut Option<Held<SuperBlock>> = found.cast();
+        (SuperBlock::from_ptr(sb), &mut *found)
+    };
+    if found.is_none() {
+        let mut any = false;
+        for_links(sb, |_| any = true);
+        if any {
+            *found = kernel_fn::super_active(sb);
         }
     }
 }
 
-/// Runs `f` on every good inode of `sb` that is a link of the module, held.
-///
-/// # Safety
-///
-/// `sb` must be a superblock of procfs, held. May sleep.
-unsafe fn for_links(sb: *mut super_block, mut f: impl FnMut(*mut inode)) {
-    // SAFETY: The lock protects the list. An inode that is held stays in the list, so the walk can
-    // go on from it; the one before is let go when its successor is known, without the lock, since
-    // that may sleep.
-    unsafe {
-        let list = &raw mut (*sb).s_inodes;
-        let lock = &raw mut (*sb).s_inode_list_lock;
-        let mut before: *mut inode = ptr::null_mut();
-        let mut walked = 0_usize;
-        bindings::pidns_spin_lock(lock);
-        let mut link = (*list).next;
-        while link != list {
-            let inode: *mut inode = container_of!(link, inode, i_sb_list);
-            let wanted = is_link(inode);
-            walked = walked.wrapping_add(1);
-            // A procfs may have very many inodes.
-            let rest = walked % 1024 == 0;
-            if (wanted || rest) && !bindings::igrab(inode).is_null() {
-                bindings::pidns_spin_unlock(lock);
-                if wanted {
-                    f(inode);
-                }
-                bindings::iput(before);
-                before = inode;
-                bindings::pidns_cond_resched();
-                bindings::pidns_spin_lock(lock);
-            }
-            link = (*link).next;
+/// Runs `f` on every good inode of `sb` that is a link of the module. May sleep.
+fn for_links(sb: &SuperBlock, mut f: impl FnMut(&Inode)) {
+    let mut last = None;
+    // The one before is let go when its successor is known.
+    while let Some(inode) = sb.next_held(last.as_deref()) {
+        if is_link(&inode) {
+            f(&inode);
         }
-        bindings::pidns_spin_unlock(lock);
-        bindings::iput(before);
+        last = Some(inode);
+        kernel_fn::cond_resched();
     }
 }
 
 /// Whether `inode` is a good one that points to operations of the module.
-///
-/// # Safety
-///
-/// `inode` must be one of procfs, in the list of its superblock, which is locked.
-unsafe fn is_link(inode: *mut inode) -> bool {
-    // SAFETY: The caller's promise.
-    unsafe {
-        ours().contains(&bindings::pidns_proc_ns_ops(inode)) && !bindings::is_bad_inode(inode)
+fn is_link(inode: &Inode) -> bool {
+    let Some(procfs) = ProcInode::of(inode) else {
+        return false;
+    };
+    let operations = kernel_fn::proc_ns_ops(procfs);
+    let mut ours = Operations::ours().into_iter();
+    ours.any(|ours| ptr::eq(ours.0, operations)) && !kernel_fn::is_bad_inode(inode)
+}
+
+impl SuperBlock {
+    /// The next inode, behind one that is held, that is a link of the module, or some other after many: a procfs may
+    /// have very many.
+    fn next_held(&self, behind: Option<&Inode>) -> Option<Held<Inode>> {
+        let mut found = None;
+        // SAFETY: The lock protects the list. An inode that is held stays in it, so the walk can go on from that.
+        unsafe {
+            let list = &raw mut (*self.as_ptr()).s_inodes;
+            let lock = &raw mut (*self.as_ptr()).s_inode_list_lock;
+            bindings::pidns_spin_lock(lock);
+            let mut link = behind.map_or(list, |inode| &raw mut (*inode.as_ptr()).i_sb_list);
+            for walked in 1_usize.. {
+                link = (*link).next;
+                if link == list || found.is_some() {
+                    break;
+                }
+                let inode = Inode::from_ptr(container_of!(link, inode, i_sb_list));
+                if is_link(inode) || walked % 1024 == 0 {
+                    found = kernel_fn::igrab(inode);
+                }
+            }
+            bindings::pidns_spin_unlock(lock);
+        }
+        found
     }
 }
 
-/// Makes an inode bad and removes its names.
-///
-/// # Safety
-///
-/// `inode` must be held. May sleep.
-unsafe fn forget(inode: *mut inode) {
-    // SAFETY: The caller's promise. `d_find_alias` gives a reference to a name that is still to be
-    // found, and `d_invalidate` makes it none.
-    unsafe {
-        bindings::make_bad_inode(inode);
-        loop {
-            let alias = bindings::d_find_alias(inode);
-            if alias.is_null() {
-                break;
-            }
-            bindings::d_invalidate(alias);
-            bindings::dput(alias);
-        }
+/// Makes an inode bad and removes its names. May sleep.
+fn forget(inode: &Inode) {
+    kernel_fn::make_bad_inode(inode);
+    while let Some(alias) = kernel_fn::d_find_alias(inode) {
+        kernel_fn::d_invalidate(&alias);
     }
 }

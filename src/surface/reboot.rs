@@ -5,30 +5,42 @@
 //! The kernel's system call was compiled without that: the root of a namespace, who has the
 //! capability there, would reboot the machine.
 
+use super::syscall::{
+    self,
+    system_call, //
+};
 use crate::{
-    bindings::{self, pid_namespace, pt_regs},
-    hook::{original, Inside, TASKLIST_LOCK},
-    pid::{current_ns, is_first},
+    bindings::{
+        self,
+        pt_regs, //
+    },
+    chain::Tasklist,
+    imports::kernel_fn,
+    module::Inside,
+    object::{
+        setters,
+        PidNs, //
+    },
+    task::Current,
 };
 use kernel::prelude::*;
 
 /// What a task asks for.
-struct Call {
+struct Request {
     magic1: u32,
     magic2: u32,
     command: u32,
 }
 
-impl Call {
+impl Request {
     /// The signal that the namespace's init appears to be killed by.
     ///
     /// # Errors
     ///
     /// `EPERM` without the capability in the owner of `ns`, `EINVAL` for wrong magic numbers and
     /// for commands that mean the machine.
-    fn check(&self, ns: *mut pid_namespace) -> Result<u32> {
-        // SAFETY: The current task's namespace holds its owner.
-        if !unsafe { bindings::ns_capable((*ns).user_ns, bindings::CAP_SYS_BOOT as c_int) } {
+    fn check(&self, ns: &PidNs) -> Result<u32> {
+        if !kernel_fn::ns_capable(ns.user_ns(), bindings::CAP_SYS_BOOT as c_int) {
             return Err(EPERM);
         }
         let magic2 = [
@@ -52,64 +64,43 @@ impl Call {
     }
 }
 
-/// Ends `ns`, and the current task with it: does not return if the call is right.
-fn reboot_ns(ns: *mut pid_namespace, call: Call) -> c_long {
-    let signal = match call.check(ns) {
-        Ok(signal) => signal,
-        Err(error) => return error.to_errno() as c_long,
+setters! {
+    PidNs {
+        set_reboot(c_int) = reboot;
+    }
+}
+
+system_call!(reboot, by reboot);
+
+/// May sleep, and not return.
+fn reboot(call: syscall::Call<'_, impl FnOnce(&pt_regs) -> c_long>) -> c_long {
+    let current = Current::get();
+    let ns = current.active_ns();
+    if ns.is_initial() {
+        let _inside = Inside::enter();
+        return call.pass_on();
+    }
+    let [magic1, magic2, command] = call.arguments().map(|argument| argument as u32);
+    let request = Request {
+        magic1,
+        magic2,
+        command,
     };
-    // SAFETY: The current task is in `ns`, whose init therefore lives; the lock keeps it.
+    match request.check(ns) {
+        Ok(signal) => end(ns, signal),
+        Err(error) => error.to_errno() as c_long,
+    }
+}
+
+/// Ends `ns`, in which the current task is, and the current task with it.
+fn end(ns: &PidNs, signal: u32) -> ! {
+    ns.set_reboot(signal as c_int);
+    let tasklist = Tasklist::lock();
+    // SAFETY: `ns` has an init, since the current task lives in it, and the lock keeps that. Then the system call is
+    // over, and no guard of ours is left on the stack.
     unsafe {
-        (*ns).reboot = signal as c_int;
-        bindings::pidns_read_lock(TASKLIST_LOCK.get());
-        bindings::send_sig(bindings::SIGKILL as c_int, (*ns).child_reaper, 1);
-        bindings::pidns_read_unlock(TASKLIST_LOCK.get());
-        // The system call is over, and no guard of ours is left on the stack.
+        bindings::send_sig(bindings::SIGKILL as c_int, ns.child_reaper(), 1);
+        drop(tasklist);
         bindings::do_exit(0)
-    }
-}
-
-/// Wraps the system call of 64-bit programs.
-///
-/// # Safety
-///
-/// The kernel's: `regs` are those of the current task. May sleep, and not return.
-pub(crate) unsafe extern "C" fn __x64_sys_reboot(regs: *const pt_regs) -> c_long {
-    let ns = current_ns();
-    // SAFETY: The caller's promise.
-    unsafe {
-        if is_first(ns) {
-            let _inside = Inside::enter();
-            return original::__x64_sys_reboot(regs);
-        }
-        let call = Call {
-            magic1: (*regs).di as u32,
-            magic2: (*regs).si as u32,
-            command: (*regs).dx as u32,
-        };
-        reboot_ns(ns, call)
-    }
-}
-
-/// Wraps the system call of 32-bit programs.
-///
-/// # Safety
-///
-/// As above.
-#[cfg(CONFIG_IA32_EMULATION)]
-pub(crate) unsafe extern "C" fn __ia32_sys_reboot(regs: *const pt_regs) -> c_long {
-    let ns = current_ns();
-    // SAFETY: The caller's promise.
-    unsafe {
-        if is_first(ns) {
-            let _inside = Inside::enter();
-            return original::__ia32_sys_reboot(regs);
-        }
-        let call = Call {
-            magic1: (*regs).bx as u32,
-            magic2: (*regs).cx as u32,
-            command: (*regs).dx as u32,
-        };
-        reboot_ns(ns, call)
     }
 }

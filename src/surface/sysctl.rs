@@ -4,11 +4,24 @@
 //! (`kernel/pid_namespace.c: pid_ns_ctl_handler`, `kernel/pid_sysctl.h`).
 
 #[cfg(CONFIG_MEMFD_CREATE)]
-use crate::namespace::{memfd_noexec_scope, operations::is_admin};
+use crate::namespace::{
+    memfd_noexec_scope,
+    operations::is_admin, //
+};
 use crate::{
-    bindings::{self, pid_namespace},
+    bindings,
+    object::{
+        setters,
+        PidNs, //
+    },
     pid::may_choose,
-    sysctl::{handler, table, Access, Header, Table},
+    sysctl::{
+        handler,
+        table,
+        Access,
+        Header,
+        Table, //
+    },
 };
 use kernel::prelude::*;
 
@@ -22,15 +35,14 @@ pub(super) struct Sysctls {
     _reset: Reset,
 }
 
-/// On drop, when nobody can write it any more: the first namespace is as lenient as the kernel made it.
+/// On drop, when nobody can write it any more: the initial namespace is as lenient as the kernel made it.
 #[cfg(CONFIG_MEMFD_CREATE)]
 struct Reset;
 
 #[cfg(CONFIG_MEMFD_CREATE)]
 impl Drop for Reset {
     fn drop(&mut self) {
-        // SAFETY: A word of a static, which others only read.
-        unsafe { (&raw mut bindings::init_pid_ns.memfd_noexec_scope).write_volatile(0) };
+        PidNs::initial().set_memfd_noexec_scope(0);
     }
 }
 
@@ -70,38 +82,31 @@ handler! {
     memfd_noexec, access_memfd_noexec
 }
 
-/// # Safety
-///
-/// `access` must be what the kernel gave to a handler, `ns` the current task's.
+/// For the namespace `ns` of the current task.
 #[cfg(CONFIG_CHECKPOINT_RESTORE)]
-unsafe fn access_last_pid(access: &Access, ns: *mut pid_namespace) -> c_int {
-    // SAFETY: The caller's promise; the current task holds its namespace. The cursor and `pid_max`
-    // are words that others write at any time, as in mainline.
-    unsafe {
-        let cursor = &raw mut (*ns).idr.idr_next;
-        let last = (cursor.read_volatile() as c_int).wrapping_sub(1);
-        let most = (&raw const (*ns).pid_max).read_volatile();
-        let allowed = || may_choose((*ns).user_ns);
-        access.of(allowed, last, (0, most), |last| {
-            cursor.write_volatile(last.wrapping_add(1) as c_uint)
-        })
-    }
+fn access_last_pid(access: &Access, ns: &PidNs) -> c_int {
+    // The cursor and `pid_max` are words that others write at any time, as in mainline.
+    let last = (ns.cursor() as c_int).wrapping_sub(1);
+    let allowed = || may_choose(ns.user_ns());
+    access.of(allowed, last, (0, ns.pid_max()), |last| {
+        ns.set_cursor(last.wrapping_add(1) as c_uint);
+    })
 }
 
-/// Never less strict than the parent.
-///
-/// # Safety
-///
-/// As above.
+/// The same; never less strict than the parent.
 #[cfg(CONFIG_MEMFD_CREATE)]
-unsafe fn access_memfd_noexec(access: &Access, ns: *mut pid_namespace) -> c_int {
-    // SAFETY: The caller's promise; the current task holds its namespace.
-    unsafe {
-        let least = memfd_noexec_scope((*ns).parent);
-        let most = bindings::MEMFD_NOEXEC_SCOPE_NOEXEC_ENFORCED as c_int;
-        let allowed = || is_admin((*ns).user_ns);
-        access.of(allowed, memfd_noexec_scope(ns), (least, most), |scope| {
-            (&raw mut (*ns).memfd_noexec_scope).write_volatile(scope)
-        })
+fn access_memfd_noexec(access: &Access, ns: &PidNs) -> c_int {
+    let least = ns.parent().map_or(0, memfd_noexec_scope);
+    let most = bindings::MEMFD_NOEXEC_SCOPE_NOEXEC_ENFORCED as c_int;
+    let allowed = || is_admin(ns.user_ns());
+    access.of(allowed, memfd_noexec_scope(ns), (least, most), |scope| {
+        ns.set_memfd_noexec_scope(scope);
+    })
+}
+
+#[cfg(CONFIG_MEMFD_CREATE)]
+setters! {
+    PidNs {
+        set_memfd_noexec_scope(c_int) = memfd_noexec_scope;
     }
 }

@@ -3,41 +3,34 @@
 //! `/proc/sysvipc/*`: an open file shows numbers as its opener saw them (`ipc/util.c`).
 
 use crate::{
-    bindings::{file, inode},
-    hook::{original, Inside},
+    hook::wrap,
+    module::Inside,
     namespace::{holder, Holder},
+    object::{File, Inode, Object},
 };
 use kernel::prelude::*;
 
-/// Wraps `sysvipc_proc_open`.
-///
-/// # Safety
-///
-/// The kernel's: `file` is being opened by the current task. May sleep.
-pub(crate) unsafe extern "C" fn sysvipc_proc_open(inode: *mut inode, file: *mut file) -> c_int {
-    let _inside = Inside::enter();
-    let holder = match Holder::of_current() {
-        Ok(holder) => holder,
-        Err(error) => return error.to_errno(),
-    };
-    // SAFETY: The caller's promise.
-    let result = unsafe { original::sysvipc_proc_open(inode, file) };
-    if result == 0 {
-        holder.hold(file);
+wrap! {
+    /// Wraps `sysvipc_proc_open`: the current task opens `file`. May sleep.
+    fn sysvipc_proc_open(inode: &Inode, file: &File) -> c_int, original => {
+        let _inside = Inside::enter();
+        let holder = match Holder::of_current() {
+            Ok(holder) => holder,
+            Err(error) => return error.to_errno(),
+        };
+        let result = original();
+        if result == 0 {
+            holder.hold(file.as_ptr());
+        }
+        result
     }
-    result
-}
 
-/// Wraps `sysvipc_proc_release`.
-///
-/// # Safety
-///
-/// The kernel's: `file` is being closed for the last time. May sleep.
-pub(crate) unsafe extern "C" fn sysvipc_proc_release(inode: *mut inode, file: *mut file) -> c_int {
-    let _inside = Inside::enter();
-    let held = holder::take(file);
-    // SAFETY: The caller's promise.
-    let result = unsafe { original::sysvipc_proc_release(inode, file) };
-    drop(held);
-    result
+    /// Wraps `sysvipc_proc_release`: `file` is closed for the last time. May sleep.
+    fn sysvipc_proc_release(inode: &Inode, file: &File) -> c_int, original => {
+        let _inside = Inside::enter();
+        let held = holder::take(file.as_ptr());
+        let result = original();
+        drop(held);
+        result
+    }
 }

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
-use crate::catch::{block, ignore, set_default};
+use crate::channel::Channel;
 use crate::process::{fork, kill, new_ns, pid, quit, sleep_for_ever, Child};
-use crate::talk::Talk;
+use crate::signal_state::{block, ignore, set_default, sigset};
 
 /// Work that is measured: its name, and what does it, and tells of it by [`measure`].
 type Work = (&'static str, fn(Name));
@@ -69,18 +69,13 @@ fn measure_signal(name: Name, target: i32) {
 }
 
 fn kill_ignored(name: Name) {
-    ignore(Signal::SIGUSR1);
+    ignore(libc::SIGUSR1);
     measure_signal(name, pid());
 }
 
 fn kill_and_wait(name: Name) {
-    block(Signal::SIGUSR2);
-    // SAFETY: all bytes zero is a valid `sigset_t`; the pointers are live.
-    let set = unsafe {
-        let mut set = std::mem::zeroed();
-        libc::sigaddset(&mut set, libc::SIGUSR2);
-        set
-    };
+    block(libc::SIGUSR2);
+    let set = sigset(libc::SIGUSR2);
     measure(name, || {
         kill(pid(), libc::SIGUSR2).expect("kill");
         // SAFETY: the set is live; no information is wanted.
@@ -89,6 +84,7 @@ fn kill_and_wait(name: Name) {
     });
 }
 
+/// Sets a handler that is not told of the sender, for which the kernel writes less.
 fn handle(signal: Signal) {
     extern "C" fn nothing(_: i32) {}
     use nix::sys::signal::{sigaction, SaFlags, SigAction, SigHandler, SigSet};
@@ -108,15 +104,15 @@ fn kill_and_handle(name: Name) {
 
 /// Lets a process that ignores SIGUSR1 stand by.
 fn with(child: Child, work: impl FnOnce(i32)) {
-    child.hear();
+    child.receive();
     work(child.pid);
     child.kill(libc::SIGKILL);
     child.wait();
 }
 
-fn stand_by(talk: &Talk) {
-    ignore(Signal::SIGUSR1);
-    talk.say(0);
+fn stand_by(channel: &Channel) {
+    ignore(libc::SIGUSR1);
+    channel.send(0);
     sleep_for_ever();
 }
 
@@ -129,9 +125,9 @@ fn kill_init(name: Name) {
 }
 
 /// What an init and its child do; the init ends when the child has.
-fn inside(story: impl FnOnce()) {
+fn inside(body: impl FnOnce()) {
     let init = new_ns(|_| {
-        story();
+        body();
         quit(0);
     });
     init.wait();
@@ -143,7 +139,7 @@ fn kill_member(name: Name) {
 
 fn kill_own_init(name: Name) {
     inside(|| {
-        set_default(Signal::SIGUSR1);
+        set_default(libc::SIGUSR1);
         fork(|_| measure_signal(name, 1)).wait();
     });
 }

@@ -50,12 +50,12 @@ impl Program {
 
     /// A program for a way of attachment, to a function of the kernel.
     #[track_caller]
-    fn load_to(kind: u64, way: u64, function: u32, instructions: &[u64]) -> Program {
+    fn load_to(kind: u64, call: u64, function: u32, instructions: &[u64]) -> Program {
         let mut attr = [0; 18];
         attr[0] = kind | (instructions.len() as u64) << 32;
         attr[1] = instructions.as_ptr() as u64;
         attr[2] = c"GPL".as_ptr() as u64;
-        attr[8] = way << 32;
+        attr[8] = call << 32;
         attr[13] = u64::from(function) << 32;
         Program(owned(bpf(LOAD, &mut attr), "load of a program"))
     }

@@ -2,8 +2,8 @@
 
 use nix::errno::Errno;
 
+use crate::channel::Channel;
 use crate::process::{quit, wait_for, Child};
-use crate::talk::Talk;
 
 pub const NEWPID: u64 = libc::CLONE_NEWPID as u64;
 
@@ -56,16 +56,16 @@ impl Clone {
         Errno::result(pid).map(|pid| pid as i32)
     }
 
-    /// Starts a child that lives through `story`, then exits with 0.
-    pub fn start(self, story: impl FnOnce(&Talk)) -> nix::Result<Child> {
-        let (mine, theirs) = Talk::pair();
+    /// Starts a child that runs `body`, then exits with 0.
+    pub fn start(self, body: impl FnOnce(&Channel)) -> nix::Result<Child> {
+        let (mine, theirs) = Channel::pair();
         match self.call()? {
             0 => {
                 drop(mine);
-                story(&theirs);
+                body(&theirs);
                 quit(0)
             }
-            pid => Ok(Child { pid, talk: mine }),
+            pid => Ok(Child { pid, channel: mine }),
         }
     }
 
@@ -82,8 +82,10 @@ impl Clone {
 
     /// Starts a child that exits at once, waits for it and returns the number it had for itself.
     pub fn attempt_inside(&self) -> nix::Result<i32> {
-        let child = self.clone().start(|talk| talk.say(crate::process::pid()))?;
-        let number = child.hear();
+        let child = self
+            .clone()
+            .start(|channel| channel.send(crate::process::pid()))?;
+        let number = child.receive();
         wait_for(child.pid);
         Ok(number)
     }
@@ -91,7 +93,7 @@ impl Clone {
 
 /// The errno of making a thread that ends at once.
 pub fn thread_errno(more: i32) -> i32 {
-    extern "C" fn story(_: *mut libc::c_void) -> i32 {
+    extern "C" fn body(_: *mut libc::c_void) -> i32 {
         // SAFETY: only this thread ends.
         unsafe { libc::syscall(libc::SYS_exit, 0) as i32 }
     }
@@ -105,7 +107,7 @@ pub fn thread_errno(more: i32) -> i32 {
     // SAFETY: the stack is the thread's alone and is never freed.
     let thread = unsafe {
         libc::clone(
-            story,
+            body,
             stack.as_mut_ptr().add(64 << 10).cast(),
             flags,
             std::ptr::null_mut(),

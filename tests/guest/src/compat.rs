@@ -1,4 +1,4 @@
-//! The system calls of 32-bit programs: a second door to what the kernel does.
+//! The system calls of 32-bit programs: a second entry to the kernel.
 
 use nix::errno::Errno;
 

@@ -5,15 +5,15 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::resource::{setrlimit, Resource};
 
-use crate::catch;
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{scale, Test};
 use crate::privilege::{become_nobody, limit_pid_namespaces};
 use crate::proc_fs::Proc;
 use crate::process::{
     attempt_fork, eventually, fork, new_ns, pid, sleep_for_ever, unshare, unshare_pid,
-    wait_for_word, Child, End,
+    wait_for_message, Child, End,
 };
+use crate::signal_state;
 
 pub const TESTS: &[Test] = tests![
     a_failed_first_child_leaves_room_for_the_next,
@@ -82,21 +82,21 @@ fn a_failed_init_leaves_no_namespace() {
 }
 
 fn a_failed_fork_uses_up_its_number() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(attempt_fork(), Ok(2));
         fail(3);
         check!(attempt_fork(), Ok(9), "the number after six that failed");
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn a_failed_fork_leaves_no_number_taken() {
     let proc = Proc::at("/proc");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         proc.write("sys/kernel/pid_max", "310").expect("pid_max");
         fail(200);
-        let holders: Vec<Child> = (0..10).map(|_| fork(wait_for_word)).collect();
+        let holders: Vec<Child> = (0..10).map(|_| fork(wait_for_message)).collect();
         let mut numbers: Vec<i32> = holders.iter().map(|h| h.pid).collect();
         numbers.sort_unstable();
         check!(
@@ -116,23 +116,23 @@ fn a_failed_fork_leaves_no_number_taken() {
                 "a fork that would fail, when all are taken"
             );
         }
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn a_failed_fork_far_down() {
     fn descend(level: i32) {
-        let init = new_ns(|talk| {
+        let init = new_ns(|channel| {
             if level < 10 {
                 descend(level + 1);
             } else {
                 fail(20);
                 check!(attempt_fork(), Ok(42), "the number after forty that failed");
             }
-            talk.say(pid());
+            channel.send(pid());
         });
-        check!(init.hear(), 1);
+        check!(init.receive(), 1);
         check!(init.wait(), End::Exit(0));
     }
     descend(1);
@@ -143,10 +143,10 @@ fn too_many_files() {
     let call = Clone::new(libc::CLONE_PIDFD as u64);
     let mut place = 0i32;
     let call = call.with(|a| a.pidfd = (&raw mut place) as u64);
-    let start = |call: &Clone| call.clone().start(wait_for_word).map(|c| c.pid);
+    let start = |call: &Clone| call.clone().start(wait_for_message).map(|c| c.pid);
     let (_, highest) =
         nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE).expect("RLIMIT_NOFILE");
-    // The line to the child takes two descriptors before the call; there is no third.
+    // The channel to the child takes two descriptors before the call; there is no third.
     let lowest_free =
         std::os::fd::AsRawFd::as_raw_fd(&std::fs::File::open("/proc/self/stat").expect("open"));
     setrlimit(Resource::RLIMIT_NOFILE, lowest_free as u64 + 2, highest).expect("RLIMIT_NOFILE");
@@ -171,7 +171,7 @@ fn too_many_processes_of_a_user() {
         "a first child beyond the limit"
     );
     setrlimit(Resource::RLIMIT_NPROC, 2, highest).expect("RLIMIT_NPROC");
-    let init = fork(|talk| {
+    let init = fork(|channel| {
         check!(pid(), 1);
         check!(
             attempt_fork(),
@@ -179,13 +179,13 @@ fn too_many_processes_of_a_user() {
             "a second child beyond the limit"
         );
         setrlimit(Resource::RLIMIT_NPROC, 3, highest).expect("RLIMIT_NPROC");
-        talk.say(attempt_fork().expect("fork"));
+        channel.send(attempt_fork().expect("fork"));
     });
-    check!(init.hear(), 2, "the first number given by init");
+    check!(init.receive(), 2, "the first number given by init");
 }
 
-/// Runs `story` in a cgroup that allows so many processes besides those that it starts with.
-fn in_a_cgroup_of(most: usize, story: impl FnOnce()) {
+/// Runs `body` in a cgroup that allows so many processes besides those that it starts with.
+fn in_a_cgroup_of(most: usize, body: impl FnOnce()) {
     let root = Path::new("/sys/fs/cgroup");
     let group = root.join("pidns-few");
     let enabled = std::fs::write(root.join("cgroup.subtree_control"), "+pids").is_ok();
@@ -193,34 +193,34 @@ fn in_a_cgroup_of(most: usize, story: impl FnOnce()) {
         crate::report::skip("no writable cgroup v2 with the pids controller on /sys/fs/cgroup");
     }
     std::fs::write(group.join("pids.max"), most.to_string()).expect("pids.max");
-    let member = fork(|talk| {
+    let member = fork(|channel| {
         std::fs::write(group.join("cgroup.procs"), "0").expect("cgroup.procs");
-        story();
-        talk.say(0);
+        body();
+        channel.send(0);
     });
-    member.hear();
+    member.receive();
     check!(member.wait(), End::Exit(0));
     eventually("the cgroup is empty", || std::fs::remove_dir(&group).ok());
 }
 
 fn too_many_processes_in_a_cgroup() {
     in_a_cgroup_of(3, || {
-        let init = new_ns(|talk| {
-            let holder = fork(wait_for_word);
+        let init = new_ns(|channel| {
+            let holder = fork(wait_for_message);
             check!(attempt_fork(), Err(Errno::EAGAIN), "a fourth process");
             check!(attempt_fork(), Err(Errno::EAGAIN), "a fourth process again");
             holder.end();
             check!(attempt_fork(), Ok(5), "a third process when one has gone");
-            talk.say(0);
+            channel.send(0);
         });
-        init.hear();
+        init.receive();
         check!(init.wait(), End::Exit(0));
     });
 }
 
 fn too_many_processes_in_a_cgroup_for_an_init() {
     in_a_cgroup_of(2, || {
-        let holder = fork(wait_for_word);
+        let holder = fork(wait_for_message);
         check!(
             Clone::new(NEWPID).attempt(),
             Err(Errno::EAGAIN),
@@ -242,7 +242,7 @@ fn too_many_processes_in_a_cgroup_for_an_init() {
 }
 
 fn signals_during_forks() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         extern "C" fn nothing(_: i32) {}
         // SAFETY: the handler does nothing; the pointers are live.
         unsafe {
@@ -260,10 +260,10 @@ fn signals_during_forks() {
             check!(next > last, true, "number {next} comes after {last}");
             last = next;
         }
-        catch::ignore(nix::sys::signal::Signal::SIGALRM);
-        talk.say(0);
+        signal_state::ignore(libc::SIGALRM);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn failing_forks_into_a_dying_namespace() {

@@ -7,29 +7,29 @@
 mod report;
 #[macro_use]
 mod harness;
+mod agent;
 mod bench;
 mod bpf;
 mod btf;
-mod catch;
+mod channel;
 mod clone;
 mod compat;
-mod fire;
 mod fs_context;
-mod mail;
 mod mode;
 mod ns_file;
 mod privilege;
 mod proc_fs;
 mod process;
-mod talk;
-mod way;
+mod random;
+mod scm_credentials;
+mod send_signal;
+mod signal_capture;
+mod signal_state;
 
 mod chain;
 mod create;
 mod exec;
 mod forkfail;
-mod holders;
-mod leavings;
 mod load;
 mod matrix;
 mod nesting;
@@ -41,15 +41,16 @@ mod procns;
 mod reaper;
 mod reboot;
 mod setns;
-mod sides;
-mod siege;
+mod signal_storm;
 mod signals;
+mod slow;
 mod status;
-mod storm;
+mod stress;
 mod sysctl;
 mod takeover;
 mod tools;
 mod translate;
+mod two_sided;
 mod view;
 
 use harness::Group;
@@ -59,7 +60,7 @@ const GROUPS: &[Group] = &[
         name: "view",
         parts: &[
             view::numbers::TESTS,
-            view::strangers::TESTS,
+            view::outsiders::TESTS,
             view::credentials::TESTS,
         ],
     },
@@ -73,7 +74,7 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "create",
-        parts: &[create::maker::TESTS, create::limits::TESTS],
+        parts: &[create::creators::TESTS, create::limits::TESTS],
     },
     Group {
         name: "nesting",
@@ -82,8 +83,8 @@ const GROUPS: &[Group] = &[
     Group {
         name: "reaper",
         parts: &[
-            reaper::fall::TESTS,
-            reaper::outsiders::TESTS,
+            reaper::init_exit::TESTS,
+            reaper::outside_parents::TESTS,
             reaper::threads::TESTS,
             reaper::orphans::TESTS,
         ],
@@ -93,9 +94,9 @@ const GROUPS: &[Group] = &[
         parts: &[
             signals::inside::TESTS,
             signals::outside::TESTS,
-            signals::crowds::TESTS,
+            signals::broadcast::TESTS,
             signals::ancestors::TESTS,
-            signals::info::TESTS,
+            signals::siginfo::TESTS,
             signals::kernel::TESTS,
         ],
     },
@@ -104,24 +105,24 @@ const GROUPS: &[Group] = &[
         parts: &[matrix::TESTS],
     },
     Group {
-        name: "sides",
+        name: "two_sided",
         parts: &[
-            sides::actions::TESTS,
-            sides::cores::TESTS,
-            sides::pending::TESTS,
-            sides::changes::TESTS,
-            sides::waiting::TESTS,
-            sides::forgery::TESTS,
-            sides::nested::TESTS,
-            sides::threads::TESTS,
-            sides::groups::TESTS,
-            sides::traced::TESTS,
-            sides::frozen::TESTS,
-            sides::parents::TESTS,
-            sides::terminal::TESTS,
-            sides::switch::TESTS,
-            sides::machine::TESTS,
-            sides::users::TESTS,
+            two_sided::default_actions::TESTS,
+            two_sided::core_dumps::TESTS,
+            two_sided::pending::TESTS,
+            two_sided::disposition_changes::TESTS,
+            two_sided::sigwait::TESTS,
+            two_sided::forged_siginfo::TESTS,
+            two_sided::nested::TESTS,
+            two_sided::threads::TESTS,
+            two_sided::broadcast::TESTS,
+            two_sided::ptrace::TESTS,
+            two_sided::freezer::TESTS,
+            two_sided::parent_exit::TESTS,
+            two_sided::terminal::TESTS,
+            two_sided::sysctl::TESTS,
+            two_sided::global_init::TESTS,
+            two_sided::programs::TESTS,
         ],
     },
     Group {
@@ -138,21 +139,21 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "exec",
-        parts: &[exec::anew::TESTS, exec::threads::TESTS],
+        parts: &[exec::execve::TESTS, exec::threads::TESTS],
     },
     Group {
         name: "procns",
         parts: &[
             procns::links::TESTS,
             procns::children::TESTS,
-            procns::strangers::TESTS,
+            procns::other_users::TESTS,
         ],
     },
     Group {
         name: "setns",
         parts: &[
             setns::file::TESTS,
-            setns::members::TESTS,
+            setns::children::TESTS,
             setns::pidfd::TESTS,
             setns::privilege::TESTS,
         ],
@@ -161,7 +162,7 @@ const GROUPS: &[Group] = &[
         name: "nsfs",
         parts: &[
             nsfs::ioctl::TESTS,
-            nsfs::mounted::TESTS,
+            nsfs::bind_mount::TESTS,
             nsfs::handle::TESTS,
             nsfs::list::TESTS,
         ],
@@ -179,9 +180,9 @@ const GROUPS: &[Group] = &[
         parts: &[
             pidfds::information::TESTS,
             pidfds::namespaces::TESTS,
-            pidfds::use_across::TESTS,
+            pidfds::across_namespaces::TESTS,
             pidfds::autokill::TESTS,
-            pidfds::scarce::TESTS,
+            pidfds::descriptor_limit::TESTS,
         ],
     },
     Group {
@@ -196,8 +197,9 @@ const GROUPS: &[Group] = &[
     Group {
         name: "observe",
         parts: &[
-            observe::verdicts::TESTS,
-            observe::life::TESTS,
+            observe::signal_verdict::TESTS,
+            observe::signal_sender::TESTS,
+            observe::namespace_events::TESTS,
             observe::counts::TESTS,
             observe::namespaces::TESTS,
         ],
@@ -221,52 +223,55 @@ const GROUPS: &[Group] = &[
         ],
     },
     Group {
-        name: "storm",
-        parts: &[storm::TESTS],
+        name: "stress",
+        parts: &[stress::TESTS],
     },
     Group {
-        name: "siege",
-        parts: &[siege::TESTS],
+        name: "signal_storm",
+        parts: &[
+            signal_storm::survival::TESTS,
+            signal_storm::execve::TESTS,
+            signal_storm::ptrace::TESTS,
+            signal_storm::many_inits::TESTS,
+        ],
     },
     Group {
         name: "load",
         parts: &[
-            holders::TESTS,
-            leavings::TESTS,
-            load::TESTS,
+            load::holders::TESTS,
+            load::leftovers::TESTS,
+            load::cycles::TESTS,
             observe::unload::TESTS,
-            load::STORMS,
+            load::cycles::STORMS,
         ],
     },
     Group {
         name: "takeover",
         parts: &[
-            takeover::sides::TESTS,
+            takeover::two_sided::TESTS,
             takeover::pending::TESTS,
             takeover::unload::TESTS,
-            takeover::storm::TESTS,
+            takeover::cycles::TESTS,
             observe::unload::TESTS,
         ],
     },
 ];
 
 const USAGE: &str =
-    "usage: pidns-test [--list] [--kernel native|takeover|supply|supply-debug] [GROUP[/TEST]]...";
+    "usage: pidns-test [--list] [--quick] [--kernel native|takeover|supply|supply-debug] [GROUP[/TEST]]...";
 
 fn main() {
-    let mut list = false;
+    let (mut list, mut quick) = (false, false);
     let mut kernel = String::from("native");
     let mut names: Vec<String> = Vec::new();
     let mut arguments = std::env::args().skip(1).peekable();
-    if arguments.next_if_eq("--reborn").is_some() {
-        exec::program::be_reborn(arguments);
-    }
-    if arguments.next_if_eq(sides::puppet::PUPPET).is_some() {
-        sides::puppet::be_puppet(arguments);
+    if arguments.next_if_eq(agent::ARGUMENT).is_some() {
+        agent::main(arguments);
     }
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--list" => list = true,
+            "--quick" => quick = true,
             "--bench" => return bench::run(),
             "--kernel" => {
                 kernel = arguments
@@ -281,24 +286,26 @@ fn main() {
             other => refuse(&format!("unknown option {other}")),
         }
     }
-    for name in &names {
-        if !all_tests().any(|(group, test)| name == group || *name == format!("{group}/{test}")) {
-            refuse(&format!(
-                "no group or test is called {name}; --list shows them all"
-            ));
-        }
+    let known = |name: &str| all_tests().any(|(group, test)| slow::names(name, group, test));
+    if let Some(name) = names.iter().find(|name| !known(name)) {
+        refuse(&format!(
+            "no group or test is called {name}; --list shows them all"
+        ));
     }
+    if let Some(name) = slow::SLOW.iter().find(|name| !known(name)) {
+        refuse(&format!("no group or test is called {name}, in slow.rs"));
+    }
+    let wanted = |group: &str, test: &str| {
+        !(quick && slow::is_slow(group, test))
+            && (names.is_empty() || names.iter().any(|name| slow::names(name, group, test)))
+    };
     if list {
-        all_tests().for_each(|(group, test)| println!("{group}/{test}"));
+        all_tests()
+            .filter(|(group, test)| wanted(group, test))
+            .for_each(|(group, test)| println!("{group}/{test}"));
         return;
     }
     harness::set_kernel(kernel);
-    let wanted = |group: &str, test: &str| {
-        names.is_empty()
-            || names
-                .iter()
-                .any(|n| n == group || *n == format!("{group}/{test}"))
-    };
     if !harness::run(GROUPS, &wanted) {
         std::process::exit(1);
     }

@@ -2,13 +2,13 @@
 
 use nix::errno::Errno;
 
+use crate::channel::Channel;
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{scale, Test};
-use crate::mail::Mail;
 use crate::mode;
 use crate::proc_fs::Proc;
 use crate::process::{attempt_fork, kill, new_ns, pid, ppid, unshare, End};
-use crate::talk::Talk;
+use crate::scm_credentials::CredentialsSocket;
 
 pub const TESTS: &[Test] = tests![
     thirty_two_levels_and_no_more,
@@ -18,30 +18,30 @@ pub const TESTS: &[Test] = tests![
     each_level_sees_those_below,
     numbers_on_demand_at_every_level,
     a_fork_storm_at_the_bottom,
-    the_tower_falls_with_its_first,
-    the_tower_falls_from_the_middle,
+    the_tower_ends_with_its_first,
+    the_tower_ends_from_the_middle,
     a_grandparent_kills_the_bottom,
 ];
 
 const DEEPEST: i32 = 32;
 
 /// Builds namespaces below the caller's, one in another, down to the thirty-second. `at` is what
-/// each level's init lives through once the levels below it stand; the innermost comes first.
-fn tower(level: i32, at: &dyn Fn(i32, &Talk)) {
+/// each level's init runs once the levels below it stand; the innermost comes first.
+fn tower(level: i32, at: &dyn Fn(i32, &Channel)) {
     tower_to(DEEPEST, level, at);
 }
 
-fn tower_to(deepest: i32, level: i32, at: &dyn Fn(i32, &Talk)) {
-    let init = new_ns(|talk| {
+fn tower_to(deepest: i32, level: i32, at: &dyn Fn(i32, &Channel)) {
+    let init = new_ns(|channel| {
         if level < deepest {
             tower_to(deepest, level + 1, at);
         }
-        at(level, talk);
-        talk.say(level);
-        talk.hear_or_end();
+        at(level, channel);
+        channel.send(level);
+        channel.receive_or_end();
     });
-    check!(init.hear(), level, "the level that stands");
-    // The line stays open for as long as this process lives, and so does the level below.
+    check!(init.receive(), level, "the level that stands");
+    // The channel stays open for as long as this process lives, and so does the level below.
     std::mem::forget(init);
 }
 
@@ -84,21 +84,21 @@ fn everybody_is_one_and_has_no_parent() {
 }
 
 fn the_bottoms_number_at_every_level() {
-    let mail = Mail::new();
+    let socket = CredentialsSocket::new();
     tower(1, &|level, _| {
         if level == DEEPEST {
-            (0..DEEPEST).for_each(|_| mail.send());
+            (0..DEEPEST).for_each(|_| socket.send());
         } else {
             // Level L gave 2 to the init of L+1, 3 to that of L+2, and so on.
             check!(
-                mail.receive(),
+                socket.receive(),
                 DEEPEST - level + 1,
                 "the bottom's number at level {level}"
             );
         }
     });
     check!(
-        kill(mail.receive(), 0),
+        kill(socket.receive(), 0),
         Ok(()),
         "kill of the bottom by its number at level 0"
     );
@@ -134,22 +134,22 @@ fn each_level_sees_those_below() {
 
 fn numbers_on_demand_at_every_level() {
     const FIRST: i32 = 1000;
-    let mail = Mail::new();
+    let socket = CredentialsSocket::new();
     tower(1, &|level, _| {
         if level == DEEPEST {
             // From the innermost outwards: 1032 at level 32, 1031 at 31, ..., 1001 at level 1.
             let wish: Vec<i32> = (1..=DEEPEST).rev().map(|l| FIRST + l).collect();
-            let member = Clone::new(0).set_tid(&wish).start(|talk| {
-                (1..=DEEPEST).for_each(|_| mail.send());
-                talk.say(pid());
-                talk.hear_or_end();
+            let member = Clone::new(0).set_tid(&wish).start(|channel| {
+                (1..=DEEPEST).for_each(|_| socket.send());
+                channel.send(pid());
+                channel.receive_or_end();
             });
             let member = member.expect("clone3 with 32 numbers");
-            check!(member.hear(), FIRST + DEEPEST);
+            check!(member.receive(), FIRST + DEEPEST);
             std::mem::forget(member);
         }
         check!(
-            mail.receive(),
+            socket.receive(),
             FIRST + level,
             "the member's number at level {level}"
         );
@@ -167,57 +167,57 @@ fn a_fork_storm_at_the_bottom() {
     });
 }
 
-fn the_tower_falls_with_its_first() {
-    let (mine, theirs) = Talk::pair();
-    let first = new_ns(|talk| {
+fn the_tower_ends_with_its_first() {
+    let (mine, theirs) = Channel::pair();
+    let first = new_ns(|channel| {
         tower(2, &|_, _| ());
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    first.hear();
+    first.receive();
     drop(theirs);
     first.end();
-    mine.hear_the_end();
+    mine.receive_end();
 }
 
-fn the_tower_falls_from_the_middle() {
+fn the_tower_ends_from_the_middle() {
     const MIDDLE: i32 = 16;
-    let (above, above_theirs) = Talk::pair();
-    let first = new_ns(|talk| {
-        tower_to(MIDDLE - 1, 2, &|level, talk| {
+    let (above, above_theirs) = Channel::pair();
+    let first = new_ns(|channel| {
+        tower_to(MIDDLE - 1, 2, &|level, channel| {
             if level < MIDDLE - 1 {
                 return;
             }
-            let (below, below_theirs) = Talk::pair();
-            let middle = new_ns(|talk| {
+            let (below, below_theirs) = Channel::pair();
+            let middle = new_ns(|channel| {
                 tower(MIDDLE + 1, &|_, _| ());
-                talk.say(0);
-                talk.hear_or_end();
+                channel.send(0);
+                channel.receive_or_end();
             });
-            middle.hear();
+            middle.receive();
             drop(below_theirs);
             middle.end();
-            below.hear_the_end();
+            below.receive_end();
             check!(
                 Clone::new(NEWPID).attempt_inside(),
                 Ok(1),
                 "a new namespace above the fallen part"
             );
-            let _ = talk;
+            let _ = channel;
         });
-        talk.say(0);
-        talk.hear();
+        channel.send(0);
+        channel.receive();
     });
-    first.hear();
+    first.receive();
     drop(above_theirs);
-    first.say(0);
+    first.send(0);
     check!(first.wait(), End::Exit(0), "the part above the fallen one");
-    above.hear_the_end();
+    above.receive_end();
 }
 
 fn a_grandparent_kills_the_bottom() {
     mode::as_mainline();
-    let first = new_ns(|talk| {
+    let first = new_ns(|channel| {
         tower(2, &|_, _| ());
         let bottom = DEEPEST;
         check!(kill(bottom, libc::SIGTERM), Ok(()), "SIGTERM to the bottom");
@@ -235,8 +235,8 @@ fn a_grandparent_kills_the_bottom() {
             Ok(()),
             "the level above the bottom lives"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    check!(first.hear(), 0);
+    check!(first.receive(), 0);
     check!(first.wait(), End::Exit(0));
 }

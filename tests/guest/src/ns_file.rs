@@ -7,8 +7,8 @@ use nix::errno::Errno;
 use nix::fcntl::{open, readlink, OFlag};
 use nix::sys::stat::{fstat, stat, FileStat, Mode};
 
+use crate::channel::Channel;
 use crate::process::{new_ns, Child};
-use crate::talk::Talk;
 
 pub const NS_GET_USERNS: u64 = 0xb701;
 pub const NS_GET_PARENT: u64 = 0xb702;
@@ -21,8 +21,8 @@ pub const NS_GET_PID_IN_PIDNS: u64 = 0x8004_b708;
 pub const NS_GET_TGID_IN_PIDNS: u64 = 0x8004_b709;
 pub const NS_GET_ID: u64 = 0x8008_b70d;
 
-/// The inode number of the machine's first pid namespace.
-pub const FIRST_INODE: u64 = 0xEFFF_FFFC;
+/// The inode number of the machine's initial pid namespace.
+pub const INITIAL_INODE: u64 = 0xEFFF_FFFC;
 
 /// An open file of a namespace.
 pub struct NsFile(OwnedFd);
@@ -99,20 +99,20 @@ impl NsFile {
     }
 }
 
-/// A child's story: give a file of the own namespace, then wait for a word.
-pub fn give_own(talk: &Talk) {
-    talk.give(NsFile::of("self").fd());
-    talk.hear_or_end();
+/// A child's body: give a file of the own namespace, then wait for a message.
+pub fn give_own(channel: &Channel) {
+    channel.send_fd(NsFile::of("self").fd());
+    channel.receive_or_end();
 }
 
 /// A namespace of the caller's, and a file of one below it.
 pub fn two_levels() -> (Child, NsFile) {
-    let outer = new_ns(|talk| {
+    let outer = new_ns(|channel| {
         let inner = new_ns(give_own);
-        talk.give(inner.talk.take().as_raw_fd());
-        talk.hear_or_end();
+        channel.send_fd(inner.channel.receive_fd().as_raw_fd());
+        channel.receive_or_end();
     });
-    let inner = NsFile::from_fd(outer.talk.take());
+    let inner = NsFile::from_fd(outer.channel.receive_fd());
     (outer, inner)
 }
 

@@ -5,7 +5,7 @@ use nix::unistd::{setresgid, setresuid, Gid, Uid};
 
 use crate::clone::{Clone, NEWPID};
 use crate::proc_fs::Proc;
-use crate::process::{eventually, unshare, wait_for_word, Child};
+use crate::process::{eventually, unshare, wait_for_message, Child};
 
 pub const CAP_SYS_ADMIN: u32 = 21;
 pub const CAP_SYS_BOOT: u32 = 22;
@@ -78,7 +78,7 @@ pub fn await_room_for_pid_namespaces(what: &str, count: usize) {
     let mut made: Vec<Child> = Vec::new();
     eventually(what, || {
         while made.len() <= count {
-            match Clone::new(NEWPID).start(wait_for_word) {
+            match Clone::new(NEWPID).start(wait_for_message) {
                 Ok(child) => made.push(child),
                 Err(_) => break,
             }

@@ -4,10 +4,13 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::wait::{waitid, waitpid, Id, WaitPidFlag, WaitStatus};
-use nix::unistd::Pid;
+use nix::unistd::{setpgid, Pid};
 
+use crate::channel::{retry, Channel};
 use crate::clone::{Clone, NEWPID};
-use crate::talk::{retry, Talk};
+
+/// What a process runs; as a plain function, so that several may.
+pub type Body = fn(&Channel);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +19,11 @@ pub enum End {
     Killed(i32),
 }
 
-/// A child, and the line to it.
+/// A child, and the channel to it.
 pub struct Child {
     /// Its number as the process that made it sees it.
     pub pid: i32,
-    pub talk: Talk,
+    pub channel: Channel,
 }
 
 impl Child {
@@ -40,25 +43,29 @@ impl Child {
     }
 
     #[track_caller]
-    pub fn say(&self, number: i32) {
-        self.talk.say(number);
+    pub fn send(&self, number: i32) {
+        self.channel.send(number);
     }
 
     #[track_caller]
-    pub fn hear(&self) -> i32 {
-        self.talk.hear()
+    pub fn receive(&self) -> i32 {
+        self.channel.receive()
     }
 
     #[track_caller]
-    pub fn hear_all(&self) -> Vec<i32> {
-        self.talk.hear_all()
+    pub fn receive_all(&self) -> Vec<i32> {
+        self.channel.receive_all()
     }
 
     /// Fails the test unless the child, living through [`echo`], still answers.
     #[track_caller]
     pub fn check_alive(&self) {
-        self.say(5);
-        check!(self.hear(), 5, "the answer of a child that should be alive");
+        self.send(5);
+        check!(
+            self.receive(),
+            5,
+            "the answer of a child that should be alive"
+        );
     }
 
     /// Kills the child from here and waits for it.
@@ -74,32 +81,32 @@ impl Child {
     }
 }
 
-/// A child in the caller's namespace for children: the story of the child is `story`.
+/// A child in the caller's namespace for children, which runs `body`.
 #[track_caller]
-pub fn fork(story: impl FnOnce(&Talk)) -> Child {
+pub fn fork(body: impl FnOnce(&Channel)) -> Child {
     Clone::new(0)
-        .start(story)
+        .start(body)
         .unwrap_or_else(|e| panic!("fork: {e}"))
 }
 
 /// The init of a new pid namespace.
 #[track_caller]
-pub fn new_ns(story: impl FnOnce(&Talk)) -> Child {
+pub fn new_ns(body: impl FnOnce(&Channel)) -> Child {
     Clone::new(NEWPID)
-        .start(story)
+        .start(body)
         .unwrap_or_else(|e| panic!("clone3(CLONE_NEWPID): {e}"))
 }
 
-/// A child's story: answer every word with itself until the other side is gone.
-pub fn echo(talk: &Talk) {
-    while let Some(words) = talk.hear_or_end() {
-        talk.say_all(&words);
+/// A child's body: answer every message with itself until the other side is gone.
+pub fn echo(channel: &Channel) {
+    while let Some(words) = channel.receive_or_end() {
+        channel.send_all(&words);
     }
 }
 
-/// A child's story: wait for one word, or until the other side is gone.
-pub fn wait_for_word(talk: &Talk) {
-    talk.hear_or_end();
+/// A child's body: wait for one message, or until the other side is gone.
+pub fn wait_for_message(channel: &Channel) {
+    channel.receive_or_end();
 }
 
 /// Children that only wait.
@@ -255,6 +262,54 @@ pub fn wait_pidfd(pidfd: &OwnedFd) {
     // SAFETY: the pointer is to one live pollfd.
     let ready = retry(|| Errno::result(unsafe { libc::poll(&mut poll, 1, -1) }));
     check!(ready, Ok(1), "poll of a pidfd");
+}
+
+/// Waits until a child has stopped for this signal.
+#[track_caller]
+pub fn check_stops(child: &Child, signal: i32, words: &str) {
+    let (_, status) = wait_status(child.pid, libc::WUNTRACED);
+    check!(
+        libc::WIFSTOPPED(status) && libc::WSTOPSIG(status) == signal,
+        true,
+        "the status {status:#x} after signal {signal} that stops {words}"
+    );
+}
+
+/// Waits until a child that was stopped has continued.
+#[track_caller]
+pub fn check_continues(child: &Child, words: &str) {
+    let (_, status) = wait_status(child.pid, libc::WCONTINUED);
+    let continued = libc::WIFCONTINUED(status);
+    check!(continued, true, "the status {status:#x} of {words}");
+}
+
+/// Starts threads that run a body each; returns their numbers when all have started.
+pub fn start_threads(
+    count: usize,
+    body: impl Fn(usize) + Send + std::clone::Clone + 'static,
+) -> Vec<i32> {
+    let (tell, told) = std::sync::mpsc::channel();
+    (0..count)
+        .map(|index| {
+            let (tell, body) = (tell.clone(), body.clone());
+            std::thread::spawn(move || {
+                tell.send(tid()).expect("a message");
+                body(index);
+            });
+            told.recv().expect("a number")
+        })
+        .collect()
+}
+
+/// Starts a thread that only sleeps; returns its number when it runs.
+pub fn sleeping_thread() -> i32 {
+    start_threads(1, |_| sleep_for_ever())[0]
+}
+
+/// Puts the caller into a process group of its own. Its parent is in the same session, so that the
+/// group is not orphaned.
+pub fn lead_group() {
+    setpgid(Pid::from_raw(0), Pid::from_raw(0)).expect("setpgid");
 }
 
 /// Makes the calling process adopt the orphans below it.

@@ -2,12 +2,12 @@
 
 use nix::errno::Errno;
 
+use crate::channel::Channel;
 use crate::clone::{Clone, NEWPID};
 use crate::compat::call32;
 use crate::harness::Test;
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_BOOT};
 use crate::process::{echo, fork, new_ns, sleep_for_ever, End};
-use crate::talk::Talk;
 
 pub const TESTS: &[Test] = tests![
     restart_by_init,
@@ -23,7 +23,7 @@ pub const TESTS: &[Test] = tests![
     commands_that_are_for_machines,
     without_the_capability,
     by_the_owner_of_a_user_namespace,
-    not_by_a_stranger_to_the_user_namespace,
+    not_by_root_of_an_inner_user_namespace,
     by_the_system_call_of_32_bit_programs,
 ];
 
@@ -91,32 +91,32 @@ fn power_off_by_a_member() {
 }
 
 fn everything_inside_ends() {
-    let (mine, theirs) = Talk::pair();
+    let (mine, theirs) = Channel::pair();
     let init = new_ns(|_| {
         for _ in 0..3 {
             fork(|_| sleep_for_ever());
         }
-        let inner = new_ns(|talk| {
-            talk.say(0);
+        let inner = new_ns(|channel| {
+            channel.send(0);
             sleep_for_ever();
         });
-        inner.hear();
+        inner.receive();
         check!(reboot(RESTART), Ok(()), "reboot by init");
     });
     drop(theirs);
     check!(init.wait(), End::Killed(libc::SIGHUP));
-    mine.hear_the_end();
+    mine.receive_end();
 }
 
 fn an_inner_namespace_alone() {
-    let outer = new_ns(|talk| {
+    let outer = new_ns(|channel| {
         let inner = new_ns(|_| check!(reboot(POWER_OFF), Ok(()), "reboot by the inner init"));
         check!(
             inner.wait(),
             End::Killed(libc::SIGINT),
             "the end of the inner init"
         );
-        echo(talk);
+        echo(channel);
     });
     outer.check_alive();
 }
@@ -130,7 +130,7 @@ fn init_with_threads() {
 }
 
 fn bad_magic_numbers() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(
             reboot_with(1, MAGIC2, RESTART),
             Err(Errno::EINVAL),
@@ -141,25 +141,25 @@ fn bad_magic_numbers() {
             Err(Errno::EINVAL),
             "a bad second number"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
     check!(init.wait(), End::Exit(0));
 }
 
 fn commands_that_are_for_machines() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         for command in [CAD_ON, CAD_OFF, SUSPEND, KEXEC, 12345] {
             check!(reboot(command), Err(Errno::EINVAL), "command {command:#x}");
         }
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
     check!(init.wait(), End::Exit(0));
 }
 
 fn without_the_capability() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let member = fork(|_| {
             drop_capability(CAP_SYS_BOOT);
             check!(
@@ -171,7 +171,7 @@ fn without_the_capability() {
             check!(reboot(CAD_ON), Err(Errno::EPERM), "reboot by nobody");
         });
         check!(member.wait(), End::Exit(0));
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
@@ -188,8 +188,8 @@ fn by_the_owner_of_a_user_namespace() {
     check!(init.expect("clone3").wait(), End::Killed(libc::SIGHUP));
 }
 
-fn not_by_a_stranger_to_the_user_namespace() {
-    let init = new_ns(|talk| {
+fn not_by_root_of_an_inner_user_namespace() {
+    let init = new_ns(|channel| {
         let member = Clone::new(libc::CLONE_NEWUSER as u64).start(|_| {
             check!(
                 reboot(RESTART),
@@ -198,12 +198,12 @@ fn not_by_a_stranger_to_the_user_namespace() {
             );
         });
         check!(member.expect("clone3").wait(), End::Exit(0));
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
 
-/// The machine has two doors to this system call: a namespace's root must find both the same.
+/// This system call has two entries: a namespace's root must find both the same.
 fn by_the_system_call_of_32_bit_programs() {
     const REBOOT: i32 = 88;
     let reboot32 = |command| call32(REBOOT, [MAGIC1, MAGIC2, command]);

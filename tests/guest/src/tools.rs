@@ -7,7 +7,7 @@ use nix::mount::{mount, umount2, MntFlags, MsFlags};
 use crate::clone::{Clone, NEWPID};
 use crate::fs_context::own_mounts;
 use crate::harness::Test;
-use crate::ns_file::{inode_of, two_levels, NsFile, FIRST_INODE, NS_GET_PID_FROM_PIDNS};
+use crate::ns_file::{inode_of, two_levels, NsFile, INITIAL_INODE, NS_GET_PID_FROM_PIDNS};
 use crate::process::{become_subreaper, eventually, new_ns, pid, sleepers, wait_for, Child, End};
 
 pub const TESTS: &[Test] = tests![
@@ -63,17 +63,17 @@ fn table_inside(init: &Child, words: &[&str]) -> Vec<Vec<String>> {
 /// An init with its own /proc and two children that only wait.
 fn three() -> Child {
     let flags = NEWPID | libc::CLONE_NEWNS as u64;
-    let init = Clone::new(flags).start(|talk| {
+    let init = Clone::new(flags).start(|channel| {
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
         mount(None::<&str>, "/", None::<&str>, private, None::<&str>).expect("private mounts");
         let none = MsFlags::empty();
         mount(Some("proc"), "/proc", Some("proc"), none, None::<&str>).expect("/proc");
         let _members = sleepers(2);
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
     let init = init.expect("clone3");
-    init.hear();
+    init.receive();
     init
 }
 
@@ -106,7 +106,10 @@ fn lsns_lists_every_namespace() {
         ];
         check!(row.as_slice(), want);
     }
-    check!(rows[0][..2], [FIRST_INODE.to_string(), String::from("pid")]);
+    check!(
+        rows[0][..2],
+        [INITIAL_INODE.to_string(), String::from("pid")]
+    );
 }
 
 fn lsns_draws_the_tree() {
@@ -118,8 +121,8 @@ fn lsns_draws_the_tree() {
         row.expect("a row")[1].clone()
     };
     check!(parent(inner), outer.to_string());
-    check!(parent(outer), FIRST_INODE.to_string());
-    check!(parent(FIRST_INODE), "0");
+    check!(parent(outer), INITIAL_INODE.to_string());
+    check!(parent(INITIAL_INODE), "0");
     let drawn = run(&["lsns", "--tree=parent", "-t", "pid", "-n", "-o", "NS"]);
     let drawn = String::from_utf8_lossy(&drawn.stdout).into_owned();
     let depth = |inode: u64| {
@@ -129,7 +132,7 @@ fn lsns_draws_the_tree() {
             .count()
             - 10
     };
-    let depths = [depth(FIRST_INODE), depth(outer), depth(inner)];
+    let depths = [depth(INITIAL_INODE), depth(outer), depth(inner)];
     check!(
         depths.is_sorted_by(|a, b| a < b),
         true,
@@ -286,7 +289,7 @@ fn ps_shows_the_namespace() {
         .iter()
         .find(|row| row[0] == pid().to_string())
         .expect("a row");
-    check!(me[1], FIRST_INODE.to_string());
+    check!(me[1], INITIAL_INODE.to_string());
 }
 
 fn ps_inside_shows_the_inside() {

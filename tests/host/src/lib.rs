@@ -8,7 +8,7 @@
 
 #[path = "../../../src/surface/noexec.rs"]
 mod noexec;
-#[path = "../../../src/pid/number.rs"]
+#[path = "../../../src/chain/number.rs"]
 mod number;
 #[path = "../../../src/signal/verdict.rs"]
 mod verdict;

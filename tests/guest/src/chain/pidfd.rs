@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use crate::harness::Test;
 use crate::proc_fs::Proc;
-use crate::process::{fork, new_ns, pid, pidfd_open, wait_for_word, wait_pidfd, End};
+use crate::process::{fork, new_ns, pid, pidfd_open, wait_for_message, wait_pidfd, End};
 
 pub const TESTS: &[Test] = tests![
     pidfds_of_one_process_are_one_inode,
@@ -22,8 +22,8 @@ fn inode(fd: &OwnedFd) -> u64 {
 }
 
 fn pidfds_of_one_process_are_one_inode() {
-    let init = new_ns(|talk| {
-        let child = fork(wait_for_word);
+    let init = new_ns(|channel| {
+        let child = fork(wait_for_message);
         let own = pidfd_open(1).expect("pidfd_open");
         check!(
             inode(&own) == inode(&child.pidfd()),
@@ -35,10 +35,10 @@ fn pidfds_of_one_process_are_one_inode() {
             inode(&child.pidfd()),
             "two pidfds of the child"
         );
-        talk.give(own.as_raw_fd());
-        talk.hear_or_end();
+        channel.send_fd(own.as_raw_fd());
+        channel.receive_or_end();
     });
-    let theirs = init.talk.take();
+    let theirs = init.channel.receive_fd();
     check!(
         inode(&theirs),
         inode(&init.pidfd()),
@@ -53,22 +53,22 @@ fn pidfds_of_one_process_are_one_inode() {
 
 fn pidfds_of_recycled_numbers_differ() {
     let wish = crate::clone::Clone::new(0).set_tid(&[55]);
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let mut seen = Vec::new();
         for _ in 0..10 {
-            let child = wish.clone().start(wait_for_word);
+            let child = wish.clone().start(wait_for_message);
             let child = child.expect("clone3");
             let pidfd = child.pidfd();
             seen.push(inode(&pidfd));
-            child.say(0);
+            child.send(0);
             check!(child.wait(), End::Exit(0));
         }
         seen.sort_unstable();
         seen.dedup();
-        talk.say(seen.len() as i32);
+        channel.send(seen.len() as i32);
     });
     check!(
-        init.hear(),
+        init.receive(),
         10,
         "different inodes of number 55 in ten lives"
     );
@@ -87,8 +87,8 @@ fn pidfd_info(fd: &OwnedFd) -> nix::Result<[i32; 3]> {
 
 fn pidfd_info_speaks_the_readers_numbers() {
     let outside = pidfd_open(pid()).expect("pidfd_open");
-    let init = new_ns(|talk| {
-        let child = fork(wait_for_word);
+    let init = new_ns(|channel| {
+        let child = fork(wait_for_message);
         let pidfd = child.pidfd();
         check!(
             pidfd_info(&pidfd),
@@ -100,10 +100,10 @@ fn pidfd_info_speaks_the_readers_numbers() {
             Err(Errno::EREMOTE),
             "the outside as init sees it"
         );
-        talk.give(pidfd.as_raw_fd());
-        talk.hear_or_end();
+        channel.send_fd(pidfd.as_raw_fd());
+        channel.receive_or_end();
     });
-    let seen = pidfd_info(&init.talk.take()).expect("PIDFD_GET_INFO");
+    let seen = pidfd_info(&init.channel.receive_fd()).expect("PIDFD_GET_INFO");
     check!(
         (seen[0] == seen[1], seen[0] > 2, seen[2]),
         (true, true, init.pid),
@@ -114,7 +114,7 @@ fn pidfd_info_speaks_the_readers_numbers() {
 fn pidfd_fdinfo_speaks_the_mounts_numbers() {
     let me = pidfd_open(pid()).expect("pidfd_open");
     let outer = Proc::at("/proc");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let inner = Proc::mount();
         let own = pidfd_open(1).expect("pidfd_open");
         let number = |proc: &Proc, at: i32, fd: &OwnedFd| -> i32 {
@@ -124,30 +124,30 @@ fn pidfd_fdinfo_speaks_the_mounts_numbers() {
             let line = text.lines().find_map(|l| l.strip_prefix("Pid:"));
             line.expect("a Pid line").trim().parse().expect("a number")
         };
-        talk.say_all(&[number(&inner, 1, &own), number(&inner, 1, &me)]);
+        channel.send_all(&[number(&inner, 1, &own), number(&inner, 1, &me)]);
         let outer_self: i32 = outer.link("self").expect("self").parse().expect("a number");
-        talk.say_all(&[
+        channel.send_all(&[
             number(&outer, outer_self, &own),
             number(&outer, outer_self, &me),
         ]);
-        talk.hear_or_end();
+        channel.receive_or_end();
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [1, 0],
         "init and the outside, by a /proc of the inside"
     );
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [init.pid, pid()],
         "init and the outside, by a /proc of the outside"
     );
 }
 
 fn a_pidfd_from_outside_has_no_power_inside() {
-    let victim = fork(wait_for_word);
+    let victim = fork(wait_for_message);
     let pidfd = victim.pidfd();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         // SAFETY: the null siginfo is allowed.
         let sent = unsafe {
             libc::syscall(
@@ -158,24 +158,24 @@ fn a_pidfd_from_outside_has_no_power_inside() {
                 0,
             )
         };
-        talk.say(if sent == -1 { Errno::last_raw() } else { 0 });
+        channel.send(if sent == -1 { Errno::last_raw() } else { 0 });
     });
     check!(
-        init.hear(),
+        init.receive(),
         libc::EINVAL,
         "pidfd_send_signal to the outside"
     );
-    victim.say(0);
+    victim.send(0);
     check!(victim.wait(), End::Exit(0));
 }
 
 fn a_pidfd_tells_the_end_of_init() {
-    let init = new_ns(|talk| {
-        fork(wait_for_word);
-        talk.hear_or_end();
+    let init = new_ns(|channel| {
+        fork(wait_for_message);
+        channel.receive_or_end();
     });
     let pidfd = init.pidfd();
-    init.say(0);
+    init.send(0);
     wait_pidfd(&pidfd);
     check!(init.wait(), End::Exit(0));
 }

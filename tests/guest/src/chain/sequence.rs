@@ -4,12 +4,12 @@ use nix::errno::Errno;
 
 use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
-use crate::mail::Mail;
 use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, errno_of, fork, kill, new_ns, pid, quit, unshare, unshare_pid, wait_for_word,
+    attempt_fork, errno_of, fork, kill, new_ns, pid, quit, unshare, unshare_pid, wait_for_message,
     Child, End,
 };
+use crate::scm_credentials::CredentialsSocket;
 
 pub const TESTS: &[Test] = tests![
     numbers_follow_each_other,
@@ -28,53 +28,57 @@ fn numbers_follow_each_other() {
     unshare_pid();
     let members: Vec<Child> = (0..4)
         .map(|_| {
-            fork(|talk| {
-                talk.say(pid());
-                wait_for_word(talk);
+            fork(|channel| {
+                channel.send(pid());
+                wait_for_message(channel);
             })
         })
         .collect();
-    let numbers: Vec<i32> = members.iter().map(Child::hear).collect();
+    let numbers: Vec<i32> = members.iter().map(Child::receive).collect();
     check!(numbers, [1, 2, 3, 4]);
 }
 
 fn numbers_are_not_reused_at_once() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         for _ in 0..20 {
             attempt_fork().expect("fork");
         }
-        talk.say(attempt_fork().expect("fork"));
+        channel.send(attempt_fork().expect("fork"));
     });
     check!(
-        init.hear(),
+        init.receive(),
         22,
         "the number after twenty that are free again"
     );
 }
 
 fn every_level_has_its_own_number() {
-    let boxes = [Mail::new(), Mail::new(), Mail::new()];
-    let outer = new_ns(|talk| {
+    let sockets = [
+        CredentialsSocket::new(),
+        CredentialsSocket::new(),
+        CredentialsSocket::new(),
+    ];
+    let outer = new_ns(|channel| {
         attempt_fork().expect("fork");
-        let inner = new_ns(|talk| {
+        let inner = new_ns(|channel| {
             attempt_fork().expect("fork");
             attempt_fork().expect("fork");
-            let member = fork(|talk| {
-                boxes.iter().for_each(Mail::send);
-                talk.say(pid());
-                wait_for_word(talk);
+            let member = fork(|channel| {
+                sockets.iter().for_each(CredentialsSocket::send);
+                channel.send(pid());
+                wait_for_message(channel);
             });
-            talk.say_all(&[member.hear(), boxes[2].receive()]);
-            wait_for_word(talk);
+            channel.send_all(&[member.receive(), sockets[2].receive()]);
+            wait_for_message(channel);
         });
-        let own = inner.hear_all();
-        check!(kill(boxes[1].receive(), 0), Ok(()));
-        talk.say_all(&[own[0], own[1], inner.pid]);
-        wait_for_word(talk);
+        let own = inner.receive_all();
+        check!(kill(sockets[1].receive(), 0), Ok(()));
+        channel.send_all(&[own[0], own[1], inner.pid]);
+        wait_for_message(channel);
     });
     // The outer namespace has given 2 to a child, 3 to the inner init, 4 and 5 to its children.
-    check!(outer.hear_all(), [4, 4, 3]);
-    let number = boxes[0].receive();
+    check!(outer.receive_all(), [4, 4, 3]);
+    let number = sockets[0].receive();
     check!(
         kill(number, 0),
         Ok(()),
@@ -108,17 +112,21 @@ fn the_first_may_fail_and_is_still_first() {
 fn pid_max_is_per_namespace() {
     let proc = Proc::at("/proc");
     let outside = proc.read("sys/kernel/pid_max");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let number =
             |text: nix::Result<String>| text.expect("pid_max").trim().parse().expect("a number");
         let fresh: i32 = number(proc.read("sys/kernel/pid_max"));
         proc.write("sys/kernel/pid_max", "1234").expect("pid_max");
-        let inner = new_ns(|talk| talk.say(number(proc.read("sys/kernel/pid_max"))));
-        talk.say_all(&[fresh, number(proc.read("sys/kernel/pid_max")), inner.hear()]);
-        wait_for_word(talk);
+        let inner = new_ns(|channel| channel.send(number(proc.read("sys/kernel/pid_max"))));
+        channel.send_all(&[
+            fresh,
+            number(proc.read("sys/kernel/pid_max")),
+            inner.receive(),
+        ]);
+        wait_for_message(channel);
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [4194304, 1234, 4194304],
         "a fresh, a changed and a nested pid_max"
     );
@@ -127,12 +135,12 @@ fn pid_max_is_per_namespace() {
 
 fn pid_max_has_a_least_value() {
     let proc = Proc::at("/proc");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let set = |n: &str| errno_of(proc.write("sys/kernel/pid_max", n));
-        talk.say_all(&[set("300"), set("4194305"), set("301"), set("4194304")]);
+        channel.send_all(&[set("300"), set("4194305"), set("301"), set("4194304")]);
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [libc::EINVAL, libc::EINVAL, 0, 0],
         "300, 4194305, 301, 4194304"
     );
@@ -140,13 +148,13 @@ fn pid_max_has_a_least_value() {
 
 fn pid_max_wraps_to_the_first_unreserved() {
     let proc = Proc::at("/proc");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         proc.write("sys/kernel/pid_max", "310").expect("pid_max");
         let numbers: Vec<i32> = (0..320).map(|_| attempt_fork().expect("fork")).collect();
-        talk.say_all(&numbers);
+        channel.send_all(&numbers);
     });
     let want: Vec<i32> = (2..310).chain((300..310).cycle()).take(320).collect();
-    check!(init.hear_all(), want);
+    check!(init.receive_all(), want);
 }
 
 fn pid_max_of_the_root_wraps() {
@@ -179,21 +187,21 @@ fn pid_max_of_the_root_wraps() {
 
 fn a_full_namespace_refuses() {
     let proc = Proc::at("/proc");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         proc.write("sys/kernel/pid_max", "310").expect("pid_max");
         for _ in 2..310 {
             attempt_fork().expect("fork");
         }
-        let holders: Vec<Child> = (300..310).map(|_| fork(wait_for_word)).collect();
+        let holders: Vec<Child> = (300..310).map(|_| fork(wait_for_message)).collect();
         let full = errno_of(attempt_fork());
         let wish = errno_of(Clone::new(0).set_tid(&[20]).attempt());
-        holders[4].say(0);
+        holders[4].send(0);
         check!(holders[4].wait(), End::Exit(0));
-        talk.say_all(&[full, wish, attempt_fork().expect("fork into the gap")]);
+        channel.send_all(&[full, wish, attempt_fork().expect("fork into the gap")]);
         quit(0);
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [libc::EAGAIN, 0, 304],
         "a full namespace, a wish below 300, the gap"
     );

@@ -9,7 +9,8 @@ use crate::privilege::{
 };
 use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, errno_of, eventually, fork, new_ns, pid, unshare, unshare_pid, wait_for_word, End,
+    attempt_fork, errno_of, eventually, fork, new_ns, pid, unshare, unshare_pid, wait_for_message,
+    End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -30,13 +31,13 @@ fn without_the_capability() {
         Ok(1),
         "root with all capabilities"
     );
-    let all_but = fork(|talk| {
+    let all_but = fork(|channel| {
         drop_capability(CAP_SYS_ADMIN);
         let by_clone = errno_of(Clone::new(NEWPID).attempt());
-        talk.say_all(&[by_clone, errno_of(unshare(libc::CLONE_NEWPID))]);
+        channel.send_all(&[by_clone, errno_of(unshare(libc::CLONE_NEWPID))]);
     });
     check!(
-        all_but.hear_all(),
+        all_but.receive_all(),
         [libc::EPERM, libc::EPERM],
         "root without CAP_SYS_ADMIN"
     );
@@ -48,16 +49,16 @@ fn without_the_capability() {
 fn an_unprivileged_user_with_a_user_namespace() {
     become_nobody();
     let flags = NEWPID | libc::CLONE_NEWUSER as u64;
-    let init = Clone::new(flags).start(|talk| {
+    let init = Clone::new(flags).start(|channel| {
         let uid = nix::unistd::getuid().as_raw() as i32;
-        talk.say_all(&[
+        channel.send_all(&[
             pid(),
             uid,
             Clone::new(NEWPID).attempt_inside().expect("clone3"),
         ]);
     });
     check!(
-        init.expect("clone3").hear_all(),
+        init.expect("clone3").receive_all(),
         [1, NOBODY as i32, 1],
         "its number, its user, its own child namespace"
     );
@@ -74,8 +75,8 @@ fn a_limit_of_zero() {
 
 fn the_limit_counts_the_living() {
     limit_pid_namespaces(&Proc::at("/proc"), 2);
-    let first = new_ns(wait_for_word);
-    let _second = new_ns(wait_for_word);
+    let first = new_ns(wait_for_message);
+    let _second = new_ns(wait_for_message);
     check!(
         Clone::new(NEWPID).attempt(),
         Err(Errno::ENOSPC),
@@ -90,7 +91,7 @@ fn the_limit_counts_the_living() {
 fn the_limit_of_an_outer_user_namespace_holds() {
     let proc = Proc::at("/proc");
     limit_pid_namespaces(&proc, 1);
-    let _held = new_ns(wait_for_word);
+    let _held = new_ns(wait_for_message);
     become_mapped_root(&proc);
     check!(
         unshare(libc::CLONE_NEWUSER),
@@ -104,8 +105,9 @@ fn a_namespace_without_processes_goes() {
     limit_pid_namespaces(&Proc::at("/proc"), 1);
     for _ in 0..5 {
         eventually("room after a namespace that was never entered", || {
-            let maker = fork(|talk| talk.say(i32::from(unshare(libc::CLONE_NEWPID) == Ok(()))));
-            let made = maker.hear();
+            let maker =
+                fork(|channel| channel.send(i32::from(unshare(libc::CLONE_NEWPID) == Ok(()))));
+            let made = maker.receive();
             check!(maker.wait(), End::Exit(0));
             (made == 1).then_some(())
         });
@@ -136,19 +138,19 @@ fn a_failed_creation_is_not_counted() {
 
 fn a_namespace_lives_while_its_maker_may_fork() {
     limit_pid_namespaces(&Proc::at("/proc"), 1);
-    let maker = fork(|talk| {
+    let maker = fork(|channel| {
         unshare_pid();
         attempt_fork().expect("fork");
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    maker.hear();
+    maker.receive();
     check!(
         Clone::new(NEWPID).attempt(),
         Err(Errno::ENOSPC),
         "the maker still holds its dead namespace"
     );
-    maker.say(0);
+    maker.send(0);
     check!(maker.wait(), End::Exit(0));
     eventually("room when the maker has gone", || {
         Clone::new(NEWPID).attempt().ok()

@@ -1,4 +1,4 @@
 //! How a namespace comes to be.
 
+pub mod creators;
 pub mod limits;
-pub mod maker;

@@ -1,5 +1,4 @@
-//! Threads, and programs that start anew.
+//! Threads, and programs that execute another.
 
-pub mod anew;
-pub mod program;
+pub mod execve;
 pub mod threads;

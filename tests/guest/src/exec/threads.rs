@@ -2,9 +2,9 @@
 
 use nix::errno::Errno;
 
-use crate::catch;
 use crate::harness::Test;
-use crate::process::{attempt_fork, fork, kill, new_ns, tid, wait_for_word};
+use crate::process::{attempt_fork, fork, kill, new_ns, tid, wait_for_message};
+use crate::signal_capture;
 
 pub const TESTS: &[Test] = tests![
     signals_to_threads_by_number,
@@ -12,13 +12,13 @@ pub const TESTS: &[Test] = tests![
 ];
 
 fn signals_to_threads_by_number() {
-    let init = new_ns(|talk| {
-        let member = fork(wait_for_word);
-        catch::catch(&[libc::SIGUSR1]);
+    let init = new_ns(|channel| {
+        let member = fork(wait_for_message);
+        signal_capture::capture(&[libc::SIGUSR1]);
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            tell.send(tid()).expect("a word");
-            catch::next().pid
+            tell.send(tid()).expect("a message");
+            signal_capture::next().pid
         });
         let number = told.recv().expect("a number");
         check!(number, 3, "the thread's number");
@@ -54,13 +54,13 @@ fn signals_to_threads_by_number() {
             1,
             "si_pid of a signal to the thread"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn threads_leave_and_their_numbers_with_them() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(tid)).collect();
         let mut numbers: Vec<i32> = threads
             .into_iter()
@@ -79,7 +79,7 @@ fn threads_leave_and_their_numbers_with_them() {
                 .then_some(())
         });
         check!(attempt_fork(), Ok(10));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }

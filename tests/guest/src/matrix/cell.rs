@@ -1,6 +1,8 @@
 //! The dimensions of the matrix, and what can be seen in one cell of it.
 
 use crate::harness::is_before;
+use crate::send_signal::SendCall;
+use crate::signal_state::is_kernel_only;
 
 /// Where the sender stands, seen from the init that it signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,17 +13,6 @@ pub enum Sender {
     /// as a member of its own process group.
     Nested,
     Ancestor,
-}
-
-/// How the signal is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    Kill,
-    Tgkill,
-    Sigqueue,
-    TgSigqueue,
-    Pidfd,
-    Group,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +43,7 @@ pub struct Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
     pub shape: Shape,
-    pub way: Way,
+    pub call: SendCall,
     pub signal: i32,
     pub disposition: Disposition,
     pub blocked: Blocked,
@@ -102,7 +93,7 @@ pub struct Outcome {
     pub then: Option<Seen>,
 }
 
-pub const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
+const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
 
 const SENDERS: [Sender; 4] = [
     Sender::Itself,
@@ -111,25 +102,20 @@ const SENDERS: [Sender; 4] = [
     Sender::Ancestor,
 ];
 
-pub const WAYS: [Way; 6] = [
-    Way::Kill,
-    Way::Tgkill,
-    Way::Sigqueue,
-    Way::TgSigqueue,
-    Way::Pidfd,
-    Way::Group,
+const CALLS: [SendCall; 6] = [
+    SendCall::Kill,
+    SendCall::Tgkill,
+    SendCall::Sigqueue,
+    SendCall::TgSigqueue,
+    SendCall::Pidfd,
+    SendCall::Group,
 ];
 
-pub const DISPOSITIONS: [Disposition; 3] = [
+const DISPOSITIONS: [Disposition; 3] = [
     Disposition::Default,
     Disposition::Ignored,
     Disposition::Handler,
 ];
-
-/// Signals that can be neither caught nor ignored nor blocked.
-pub fn is_kernel_only(signal: i32) -> bool {
-    matches!(signal, libc::SIGKILL | libc::SIGSTOP)
-}
 
 pub fn shapes() -> Vec<Shape> {
     let mut shapes = Vec::new();
@@ -150,12 +136,12 @@ pub fn shapes() -> Vec<Shape> {
 /// Every cell of a shape that there can be.
 pub fn cells(shape: Shape) -> Vec<Cell> {
     let mut cells = Vec::new();
-    for way in WAYS {
+    for call in CALLS {
         for disposition in DISPOSITIONS {
             for blocked in [Blocked::Nobody, Blocked::Everybody, Blocked::Leader] {
                 cells.extend(SIGNALS.map(|signal| Cell {
                     shape,
-                    way,
+                    call,
                     signal,
                     disposition,
                     blocked,
@@ -170,29 +156,32 @@ pub fn cells(shape: Shape) -> Vec<Cell> {
 impl Cell {
     fn is_possible(&self) -> bool {
         let plain = self.disposition == Disposition::Default && self.blocked == Blocked::Nobody;
-        (self.shape.sender != Sender::Nested || self.way == Way::Group)
+        (self.shape.sender != Sender::Nested || self.call == SendCall::Group)
             && (self.shape.threads > 1 || self.blocked != Blocked::Leader)
             && (!is_kernel_only(self.signal) || plain)
     }
 
     /// Whether the signal is sent to a thread, the leader, and not to the process.
     pub fn is_to_thread(&self) -> bool {
-        matches!(self.way, Way::Tgkill | Way::TgSigqueue)
+        matches!(self.call, SendCall::Tgkill | SendCall::TgSigqueue)
     }
 
     /// What a handler is told.
     pub fn told(&self) -> Effect {
-        let (code, told) = match self.way {
-            Way::Kill | Way::Pidfd | Way::Group => (libc::SI_USER, Told::Sender),
-            Way::Tgkill => (libc::SI_TKILL, Told::Sender),
-            Way::Sigqueue | Way::TgSigqueue => (libc::SI_QUEUE, Told::Forged),
+        let told = if self.call.carries_info() {
+            Told::Forged
+        } else {
+            Told::Sender
         };
         let told = match self.shape.sender {
             Sender::Ancestor => Told::Nobody,
             // Linux before 7.3 names the sender by its number in its own namespace, whoever reads it.
-            Sender::Nested if self.way == Way::Group && is_before((7, 3)) => Told::Other(1),
+            Sender::Nested if self.call == SendCall::Group && is_before((7, 3)) => Told::Other(1),
             _ => told,
         };
-        Effect::Handler { code, told }
+        Effect::Handler {
+            code: self.call.code(),
+            told,
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! Every sender, way, signal, disposition and mask against an init of one or four threads, traced
+//! Every sender, call, signal, disposition and mask against an init of one or four threads, traced
 //! or not: what comes of each, and what the table says.
 
 mod cell;
+mod init;
 mod observer;
 mod table;
-mod target;
 
 use crate::harness::{kernel, scale, Test};
 use crate::mode;
@@ -46,9 +46,9 @@ fn run(table: fn(&Cell) -> Outcome, step: usize) {
     let shapes: Vec<Vec<Cell>> = cell::shapes().into_iter().map(cell::cells).collect();
     let all: usize = shapes.iter().map(Vec::len).sum();
     let workers: Vec<Child> = (0..WORKERS)
-        .map(|worker| fork(|talk| talk.say(work(worker, step, &shapes, table))))
+        .map(|worker| fork(|channel| channel.send(work(worker, step, &shapes, table))))
         .collect();
-    let ran: i32 = workers.iter().map(Child::hear).sum();
+    let ran: i32 = workers.iter().map(Child::receive).sum();
     note(&format!("{ran} of {all} cells"));
 }
 

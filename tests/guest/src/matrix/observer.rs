@@ -7,27 +7,31 @@ use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::cell::{Blocked, Cell, Effect, Outcome, Seen, Sender, Shape, Told, DISPOSITIONS, WAYS};
-use super::target::{self, to_number, Record, PING, PREPARE, SEND, UNBLOCK};
+use super::cell::{Blocked, Cell, Disposition, Effect, Outcome, Seen, Sender, Shape, Told};
+use super::init;
+use crate::agent::{message, Command, Record};
+use crate::channel::Channel;
 use crate::harness::scale;
 use crate::process::kill;
-use crate::talk::Talk;
-use crate::way::FORGED_PID;
+use crate::send_signal::{SendCall, FORGED_PID};
+use crate::signal_state::is_kernel_only;
 
 /// An init, with what its parent knows of it.
 pub struct Init {
     pub shape: Shape,
     number: i32,
     /// To each thread, the leader first.
-    lines: Vec<Talk>,
+    channels: Vec<Channel>,
     /// Which threads owe an answer.
     asked: Vec<bool>,
     /// Whether a thread that is not the leader may block a signal.
     others_block: bool,
-    sender: Option<Talk>,
+    sender: Option<Channel>,
     /// The sender's number in init's namespace; 0 for an ancestor.
     sender_number: i32,
-    /// What the leader said last: whether the signal is pending.
+    /// The signal of the last cell.
+    signal: i32,
+    /// What the leader said last: whether that signal is pending.
     pending: bool,
 }
 
@@ -50,12 +54,12 @@ fn ptrace(request: u32, number: i32, data: i32) {
 
 impl Init {
     pub fn start(shape: Shape) -> Init {
-        let (number, lines, sender) = target::start(shape);
+        let (number, channels, sender) = init::start(shape);
         let init = Init {
             shape,
             number,
-            asked: vec![false; lines.len()],
-            lines,
+            asked: vec![false; channels.len()],
+            channels,
             others_block: false,
             sender_number: match shape.sender {
                 Sender::Ancestor => 0,
@@ -63,15 +67,16 @@ impl Init {
                 Sender::Child | Sender::Nested => 2,
             },
             sender,
+            signal: libc::SIGUSR1,
             pending: false,
         };
         // Whoever answers is there.
         if let Some(sender) = &init.sender {
-            sender.hear();
+            sender.receive();
         }
-        for line in &init.lines {
-            line.say(PING);
-            line.hear();
+        for channel in &init.channels {
+            channel.send_all(&message(&[Command::Ping()]));
+            channel.receive();
         }
         if shape.traced {
             let threads = std::fs::read_dir(format!("/proc/{number}/task")).expect("threads");
@@ -84,16 +89,30 @@ impl Init {
         init
     }
 
-    /// Asks a thread; one that is dying does not hear it.
-    fn ask(&mut self, thread: usize, words: &[i32]) {
+    /// Tells a thread to execute commands, and asks whether the signal of the cell is pending then. A
+    /// thread that is dying does not receive it.
+    fn ask(&mut self, thread: usize, commands: &[Command]) {
+        let commands = [commands, &[Command::IsPending(self.signal)]].concat();
+        let words = message(&commands);
         let bytes: Vec<u8> = words.iter().flat_map(|n| n.to_ne_bytes()).collect();
         let flags = nix::sys::socket::MsgFlags::MSG_NOSIGNAL;
-        let _ = nix::sys::socket::send(self.lines[thread].fd(), &bytes, flags);
+        let _ = nix::sys::socket::send(self.channels[thread].fd(), &bytes, flags);
         self.asked[thread] = true;
     }
 
     pub fn kill(&self) {
         let _ = kill(self.number, libc::SIGKILL);
+    }
+}
+
+/// What the leader must do for the disposition of a cell.
+fn set_disposition(cell: &Cell) -> Option<Command> {
+    let signal = cell.signal;
+    match cell.disposition {
+        _ if is_kernel_only(signal) => None,
+        Disposition::Default => Some(Command::SetDefault(signal)),
+        Disposition::Ignored => Some(Command::Ignore(signal)),
+        Disposition::Handler => Some(Command::Handle(signal)),
     }
 }
 
@@ -116,31 +135,42 @@ impl Observer {
         self.signal = cell.signal;
         self.prepare(init, cell);
         self.send(init, cell);
-        let first = self.round(init, PING);
-        let then = (first.effect == Effect::Pending).then(|| self.round(init, UNBLOCK));
+        let first = self.round(init, &[]);
+        let then =
+            (first.effect == Effect::Pending).then(|| self.round(init, &[Command::UnblockAll()]));
         let last = then.unwrap_or(first);
         if let Effect::Stopped(_) = last.effect {
             self.signal = 0;
             kill(init.number, libc::SIGCONT).expect("SIGCONT");
             // What was asked before the stop is answered now.
             self.answers(init);
-            self.round(init, PING);
+            self.round(init, &[]);
         }
         Outcome { first, then }
     }
 
     fn prepare(&mut self, init: &mut Init, cell: &Cell) {
-        let disposition = to_number(&DISPOSITIONS, cell.disposition);
+        let last = std::mem::replace(&mut init.signal, cell.signal);
         let blocks = cell.blocked == Blocked::Everybody;
         let others = if blocks || init.others_block {
-            init.lines.len()
+            init.channels.len()
         } else {
             1
         };
         for thread in 0..others {
             let block = blocks || (thread == 0 && cell.blocked == Blocked::Leader);
-            let words = [PREPARE, cell.signal, disposition, i32::from(block)];
-            init.ask(thread, &words);
+            let mut commands = Vec::new();
+            if thread == 0 {
+                if last != cell.signal && !is_kernel_only(last) {
+                    commands.push(Command::SetDefault(last));
+                }
+                commands.extend(set_disposition(cell));
+            }
+            commands.push(Command::UnblockAll());
+            if block {
+                commands.push(Command::Block(cell.signal));
+            }
+            init.ask(thread, &commands);
         }
         init.others_block = blocks;
         check!(self.answers(init), None, "{cell:?} while it is prepared");
@@ -150,18 +180,20 @@ impl Observer {
     }
 
     fn send(&mut self, init: &mut Init, cell: &Cell) {
-        let way = to_number(&WAYS, cell.way);
+        // The sender's own group is init's; one inside has no other name for that of a namespace above.
+        let call = match (cell.shape.sender, cell.call) {
+            (Sender::Itself | Sender::Nested, SendCall::Group) => SendCall::OwnGroup,
+            (_, call) => call,
+        };
         match (cell.shape.sender, &init.sender) {
-            (Sender::Itself, _) => init.ask(0, &[SEND, way, cell.signal]),
-            (Sender::Ancestor, _) => check!(
-                target::send(cell.way, init.number, cell.signal),
-                Ok(()),
-                "{cell:?}"
-            ),
+            (Sender::Itself, _) => init.ask(0, &[Command::SendToItself(call, cell.signal)]),
+            (Sender::Ancestor, _) => {
+                check!(call.send(init.number, cell.signal), Ok(()), "{cell:?}")
+            }
             (_, Some(sender)) => {
-                sender.say_all(&[way, cell.signal]);
+                sender.send_all(&message(&[Command::Send(call, 1, cell.signal)]));
                 // The sender goes with an init that its signal ends.
-                let sent = sender.hear_or_end();
+                let sent = sender.receive_or_end();
                 check!(sent.unwrap_or(vec![0]), [0], "errno of {cell:?}");
             }
             _ => panic!("no sender"),
@@ -170,19 +202,19 @@ impl Observer {
 
     /// Lets every thread pass through the kernel, the leader last: when it answers, nobody else has
     /// anything left to take.
-    fn round(&mut self, init: &mut Init, word: i32) -> Seen {
+    fn round(&mut self, init: &mut Init, commands: &[Command]) -> Seen {
         // What an init is told to send to itself it has sent before it answers.
         let mut effect = if init.asked[0] {
             self.answers(init)
         } else {
             None
         };
-        if effect.is_none() && init.lines.len() > 1 {
-            (1..init.lines.len()).for_each(|thread| init.ask(thread, &[word]));
+        if effect.is_none() && init.channels.len() > 1 {
+            (1..init.channels.len()).for_each(|thread| init.ask(thread, commands));
             effect = self.answers(init);
         }
         if effect.is_none() {
-            init.ask(0, &[word]);
+            init.ask(0, commands);
             effect = self.answers(init);
         }
         let seen = Seen {
@@ -217,7 +249,7 @@ impl Observer {
     fn answers(&mut self, init: &mut Init) -> Option<Effect> {
         while init.asked.contains(&true) {
             let asked: Vec<usize> = (0..init.asked.len()).filter(|n| init.asked[*n]).collect();
-            let fds = asked.iter().map(|n| init.lines[*n].fd());
+            let fds = asked.iter().map(|n| init.channels[*n].fd());
             let fds: Vec<i32> = fds.chain([self.children.as_raw_fd()]).collect();
             // SAFETY: the descriptors stay open while this function runs.
             let borrow = |fd: &i32| unsafe { std::os::fd::BorrowedFd::borrow_raw(*fd) };
@@ -237,10 +269,12 @@ impl Observer {
             }
             for (n, poll) in asked.iter().zip(&polls) {
                 if poll.any() == Some(true) {
-                    // The end of the line comes shortly before that of init.
-                    if let Some(words) = init.lines[*n].hear_or_end() {
+                    // The end of the channel comes shortly before that of init.
+                    if let Some(words) = init.channels[*n].receive_or_end() {
+                        let (pending, errors) = words.split_last().expect("an answer");
+                        check!(errors.iter().any(|e| *e != 0), false, "errors: {errors:?}");
                         init.asked[*n] = false;
-                        init.pending = *n == 0 && words == [1];
+                        init.pending = *n == 0 && *pending == 1;
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! What each mode makes of each cell.
 
-use super::cell::{is_kernel_only, Blocked, Cell, Disposition, Effect, Outcome, Seen, Sender};
+use super::cell::{Blocked, Cell, Disposition, Effect, Outcome, Seen, Sender};
+use crate::signal_state::is_kernel_only;
 
 /// What signal(7) calls the default action; SIGCONT's is to do nothing where nothing is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

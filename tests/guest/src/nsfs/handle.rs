@@ -7,7 +7,7 @@ use crate::harness::Test;
 use crate::ns_file::{give_own, two_levels, NsFile, NS_GET_PARENT};
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_ADMIN};
 use crate::proc_fs::Proc;
-use crate::process::{eventually, fork, new_ns, unshare_pid, wait_for_word, End};
+use crate::process::{eventually, fork, new_ns, unshare_pid, wait_for_message, End};
 
 use super::{is_listed, Handle};
 
@@ -38,7 +38,7 @@ fn refusal(handle: &Handle) -> Option<Errno> {
 
 fn what_a_handle_says() {
     const FILEID_NSFS: i32 = 0xf1;
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     for file in [
         NsFile::of("self"),
         NsFile::of(init.pid),
@@ -56,7 +56,7 @@ fn what_a_handle_says() {
 }
 
 fn a_handle_opens_the_namespace() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     let name = handle(&file);
     let opened = name
@@ -74,7 +74,7 @@ fn a_handle_opens_the_namespace() {
 }
 
 fn a_handle_of_the_number_alone() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let name = handle(&NsFile::of(init.pid));
     let short = Handle {
         ns_type: 0,
@@ -110,7 +110,7 @@ fn a_handle_needs_room() {
 
 fn handles_of_nothing() {
     type Change = fn(&mut Handle);
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let name = handle(&NsFile::of(init.pid));
     let changes: [(&str, Change); 8] = [
         ("no number", |h| h.id = 0),
@@ -133,12 +133,12 @@ fn handles_of_nothing() {
 }
 
 fn a_namespace_without_an_init() {
-    let maker = fork(|talk| {
+    let maker = fork(|channel| {
         unshare_pid();
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    maker.hear();
+    maker.receive();
     let name = handle(&NsFile::for_children_of(maker.pid));
     check!(name.open().expect("open_by_handle_at").enter(0), Ok(()));
     check!(Clone::new(0).attempt_inside(), Ok(1));
@@ -154,7 +154,7 @@ fn check_stale(name: &Handle) {
 
 fn a_dead_namespace_is_stale() {
     for _ in 0..5 {
-        let init = new_ns(wait_for_word);
+        let init = new_ns(wait_for_message);
         let name = handle(&NsFile::of(init.pid));
         check!(refusal(&name), None);
         init.end();
@@ -163,11 +163,11 @@ fn a_dead_namespace_is_stale() {
 }
 
 fn a_namespace_that_only_a_mount_of_proc_keeps_is_stale() {
-    let init = new_ns(|talk| {
-        talk.give(Proc::mount().fd());
-        talk.hear_or_end();
+    let init = new_ns(|channel| {
+        channel.send_fd(Proc::mount().fd());
+        channel.receive_or_end();
     });
-    let (mount, pidfd) = (init.talk.take(), init.pidfd());
+    let (mount, pidfd) = (init.channel.receive_fd(), init.pidfd());
     let name = handle(&NsFile::of(init.pid));
     check!(is_listed(name.id), true);
     init.end();
@@ -176,7 +176,7 @@ fn a_namespace_that_only_a_mount_of_proc_keeps_is_stale() {
 }
 
 fn a_namespace_that_a_file_keeps_is_not_stale() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     let name = handle(&file);
     init.end();
@@ -205,34 +205,34 @@ fn an_opened_parent_lives_again() {
 }
 
 fn handles_from_inside() {
-    let sibling = new_ns(wait_for_word);
+    let sibling = new_ns(wait_for_message);
     let (first, theirs) = (
         handle(&NsFile::of("self")),
         handle(&NsFile::of(sibling.pid)),
     );
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let own = handle(&NsFile::of("self"));
         check!(own.open().expect("the own one").id(), own.id);
         check!(refusal(&first), Some(Errno::ESTALE), "the first one");
         check!(refusal(&theirs), Some(Errno::ESTALE), "a sibling");
         let child = new_ns(give_own);
-        let child = handle(&NsFile::from_fd(child.talk.take()));
+        let child = handle(&NsFile::from_fd(child.channel.receive_fd()));
         check!(refusal(&child), Some(Errno::ESTALE), "the own child");
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
     check!(init.wait(), End::Exit(0));
 }
 
 fn handles_without_the_capability() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let (own, other) = (handle(&NsFile::of("self")), handle(&NsFile::of(init.pid)));
-    let child = fork(|talk| {
+    let child = fork(|channel| {
         drop_capability(CAP_SYS_ADMIN);
         check!(refusal(&other), Some(Errno::ESTALE));
-        talk.say(0);
+        channel.send(0);
     });
-    child.hear();
+    child.receive();
     become_nobody();
     check!(refusal(&own), None);
     check!(refusal(&other), Some(Errno::ESTALE));

@@ -9,7 +9,9 @@ use crate::ns_file::{
     NS_GET_OWNER_UID, NS_GET_PARENT, NS_GET_PID_FROM_PIDNS, NS_GET_PID_IN_PIDNS,
     NS_GET_TGID_FROM_PIDNS, NS_GET_TGID_IN_PIDNS, NS_GET_USERNS,
 };
-use crate::process::{fork, new_ns, pid, sleepers, tid, unshare, unshare_pid, wait_for_word};
+use crate::process::{
+    fork, new_ns, pid, sleepers, sleeping_thread, unshare, unshare_pid, wait_for_message,
+};
 
 pub const TESTS: &[Test] = tests![
     the_parent_of_a_child,
@@ -25,7 +27,7 @@ pub const TESTS: &[Test] = tests![
     numbers_in_a_child,
     numbers_of_threads,
     numbers_that_do_not_exist,
-    numbers_between_strangers,
+    numbers_of_unrelated_processes,
     the_64_bit_number,
 ];
 
@@ -61,7 +63,7 @@ fn the_parent_that_is_out_of_view() {
     let top = NsFile::of("self");
     let (init, inner) = two_levels();
     let outer = NsFile::of(init.pid);
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let own = NsFile::of("self");
         check!(
             inode(&own, NS_GET_PARENT),
@@ -84,11 +86,11 @@ fn the_parent_that_is_out_of_view() {
             "a nephew's"
         );
         let child = new_ns(give_own);
-        let child = NsFile::from_fd(child.talk.take());
+        let child = NsFile::from_fd(child.channel.receive_fd());
         check!(inode(&child, NS_GET_PARENT), Ok(own.inode()), "the child's");
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn the_parent_of_a_namespace_without_an_init() {
@@ -105,13 +107,13 @@ fn the_owner_of_the_first() {
 
 fn the_owner_of_a_child() {
     let user = libc::CLONE_NEWUSER as u64;
-    let plain = new_ns(wait_for_word);
+    let plain = new_ns(wait_for_message);
     check!(
         inode(&NsFile::of(plain.pid), NS_GET_USERNS),
         Ok(inode_of("self", "user"))
     );
     let owned = Clone::new(NEWPID | user)
-        .start(wait_for_word)
+        .start(wait_for_message)
         .expect("clone3");
     let theirs = inode_of(owned.pid, "user");
     check!(theirs == inode_of("self", "user"), false);
@@ -120,15 +122,15 @@ fn the_owner_of_a_child() {
 
 fn the_owner_that_is_out_of_view() {
     let own = NsFile::of("self");
-    let child = fork(|talk| {
+    let child = fork(|channel| {
         check!(unshare(libc::CLONE_NEWUSER), Ok(()));
         check!(inode(&own, NS_GET_USERNS), Err(Errno::EPERM));
         unshare_pid();
         let made = NsFile::for_children_of("self");
         check!(inode(&made, NS_GET_USERNS), Ok(inode_of("self", "user")));
-        talk.say(0);
+        channel.send(0);
     });
-    child.hear();
+    child.receive();
 }
 
 fn the_type() {
@@ -167,12 +169,12 @@ fn questions_to_other_types() {
 }
 
 fn numbers_from_a_child() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let members: Vec<i32> = sleepers(3).iter().map(|c| c.pid).collect();
-        talk.say_all(&members);
-        talk.hear_or_end();
+        channel.send_all(&members);
+        channel.receive_or_end();
     });
-    check!(init.hear_all(), [2, 3, 4]);
+    check!(init.receive_all(), [2, 3, 4]);
     let file = NsFile::of(init.pid);
     check!(file.ask(NS_GET_PID_FROM_PIDNS, 1), Ok(init.pid));
     check!(file.ask(NS_GET_TGID_FROM_PIDNS, 1), Ok(init.pid));
@@ -195,16 +197,16 @@ fn numbers_from_a_child() {
 }
 
 fn numbers_in_a_child() {
-    let init = new_ns(|talk| {
-        let inner = new_ns(wait_for_word);
+    let init = new_ns(|channel| {
+        let inner = new_ns(wait_for_message);
         check!(inner.pid, 2);
         let own = NsFile::of("self");
         check!(own.ask(NS_GET_PID_IN_PIDNS, 1), Ok(1));
         check!(own.ask(NS_GET_PID_FROM_PIDNS, 2), Ok(2));
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     let (own, file) = (NsFile::of("self"), NsFile::of(init.pid));
     check!(own.ask(NS_GET_PID_IN_PIDNS, init.pid), Ok(init.pid));
     check!(own.ask(NS_GET_PID_FROM_PIDNS, init.pid), Ok(init.pid));
@@ -213,16 +215,12 @@ fn numbers_in_a_child() {
 }
 
 fn numbers_of_threads() {
-    let init = new_ns(|talk| {
-        let (tell, told) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            tell.send(tid()).expect("a number");
-            crate::process::sleep_for_ever()
-        });
-        talk.say(told.recv().expect("a number"));
-        talk.hear_or_end();
+    let init = new_ns(|channel| {
+        let thread = sleeping_thread();
+        channel.send(thread);
+        channel.receive_or_end();
     });
-    let (thread, file) = (init.hear(), NsFile::of(init.pid));
+    let (thread, file) = (init.receive(), NsFile::of(init.pid));
     let outer = file
         .ask(NS_GET_PID_FROM_PIDNS, thread)
         .expect("an outer number");
@@ -233,7 +231,7 @@ fn numbers_of_threads() {
 }
 
 fn numbers_that_do_not_exist() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     for number in [0, -1, 2, 4_000_000, i32::MAX, i32::MIN] {
         check!(
@@ -267,16 +265,16 @@ fn numbers_that_do_not_exist() {
     );
 }
 
-fn numbers_between_strangers() {
+fn numbers_of_unrelated_processes() {
     let (top, me) = (NsFile::of("self"), pid());
-    let sibling = new_ns(wait_for_word);
+    let sibling = new_ns(wait_for_message);
     let theirs = NsFile::of(sibling.pid);
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(
             top.ask(NS_GET_PID_IN_PIDNS, 1),
             top.ask(NS_GET_TGID_IN_PIDNS, 1)
         );
-        talk.say(
+        channel.send(
             top.ask(NS_GET_PID_IN_PIDNS, 1)
                 .expect("the own number at the top"),
         );
@@ -296,24 +294,24 @@ fn numbers_between_strangers() {
             Err(Errno::ESRCH),
             "the own, in theirs"
         );
-        let own = talk.hear();
+        let own = channel.receive();
         check!(
             top.ask(NS_GET_PID_FROM_PIDNS, own),
             Ok(1),
             "itself by its outer number"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    check!(init.hear(), init.pid);
-    init.say(init.pid);
-    init.hear();
+    check!(init.receive(), init.pid);
+    init.send(init.pid);
+    init.receive();
 }
 
 fn the_64_bit_number() {
     check!(NsFile::of("self").id(), super::FIRST_ID);
     let mut seen = vec![super::FIRST_ID];
     for _ in 0..10 {
-        let init = new_ns(wait_for_word);
+        let init = new_ns(wait_for_message);
         let file = NsFile::of(init.pid);
         check!(file.id(), NsFile::for_children_of(init.pid).id());
         seen.push(file.id());

@@ -6,7 +6,7 @@ use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::ns_file::NsFile;
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_ADMIN};
-use crate::process::{eventually, fork, new_ns, unshare, unshare_pid, wait_for_word, Child};
+use crate::process::{eventually, fork, new_ns, unshare, unshare_pid, wait_for_message, Child};
 
 use super::{is_listed, Request, CURRENT_USER, FIRST_ID, PID, UTS};
 
@@ -29,7 +29,7 @@ fn id(process: i32) -> u64 {
 }
 
 fn inits(count: usize) -> (Vec<Child>, Vec<u64>) {
-    let inits: Vec<Child> = (0..count).map(|_| new_ns(wait_for_word)).collect();
+    let inits: Vec<Child> = (0..count).map(|_| new_ns(wait_for_message)).collect();
     let ids = inits.iter().map(|init| id(init.pid)).collect();
     (inits, ids)
 }
@@ -50,7 +50,7 @@ fn the_living_in_order() {
 }
 
 fn by_type() {
-    let init = Clone::new(NEWPID | libc::CLONE_NEWUTS as u64).start(wait_for_word);
+    let init = Clone::new(NEWPID | libc::CLONE_NEWUTS as u64).start(wait_for_message);
     let init = init.expect("clone3");
     let (pid, uts) = (id(init.pid), NsFile::named(init.pid, "uts").id());
     for (types, want) in [
@@ -72,8 +72,8 @@ fn by_type() {
 
 fn by_owner() {
     let flags = NEWPID | libc::CLONE_NEWUSER as u64;
-    let owned = Clone::new(flags).start(wait_for_word).expect("clone3");
-    let plain = new_ns(wait_for_word);
+    let owned = Clone::new(flags).start(wait_for_message).expect("clone3");
+    let plain = new_ns(wait_for_message);
     let owner = NsFile::named(owned.pid, "user").id();
     check!(Request::new(PID).of(owner).all(), [id(owned.pid)]);
     check!(Request::new(0).of(owner).all(), [id(owned.pid)]);
@@ -135,14 +135,14 @@ fn a_namespace_without_an_init_is_listed() {
 }
 
 fn a_namespace_goes_with_its_last_user() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let (file, id) = (NsFile::of(init.pid), id(init.pid));
-    let member = fork(|talk| {
+    let member = fork(|channel| {
         check!(file.enter(0), Ok(()));
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    member.hear();
+    member.receive();
     drop(file);
     init.end();
     check!(
@@ -155,10 +155,10 @@ fn a_namespace_goes_with_its_last_user() {
 }
 
 fn a_zombie_keeps_its_namespace() {
-    let init = new_ns(|talk| {
-        talk.give(NsFile::of("self").fd());
+    let init = new_ns(|channel| {
+        channel.send_fd(NsFile::of("self").fd());
     });
-    let id = NsFile::from_fd(init.talk.take()).id();
+    let id = NsFile::from_fd(init.channel.receive_fd()).id();
     crate::process::wait_for_zombie(init.pid);
     check!(is_listed(id), true, "the namespace of a zombie");
     init.wait();
@@ -166,37 +166,37 @@ fn a_zombie_keeps_its_namespace() {
 }
 
 fn from_inside_only_the_own() {
-    let _other = new_ns(wait_for_word);
-    let init = new_ns(|talk| {
-        let _child = new_ns(wait_for_word);
+    let _other = new_ns(wait_for_message);
+    let init = new_ns(|channel| {
+        let _child = new_ns(wait_for_message);
         let own = NsFile::of("self").id();
         check!(Request::new(PID).all(), [own]);
         check!(Request::new(PID).of(CURRENT_USER).all(), [own]);
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
-    let owner = Clone::new(NEWPID | libc::CLONE_NEWUSER as u64).start(|talk| {
+    init.receive();
+    let owner = Clone::new(NEWPID | libc::CLONE_NEWUSER as u64).start(|channel| {
         let own = NsFile::of("self").id();
         check!(Request::new(PID).all(), [own]);
         check!(Request::new(PID).of(CURRENT_USER).all(), [own]);
-        talk.say(0);
+        channel.send(0);
     });
-    owner.expect("clone3").hear();
+    owner.expect("clone3").receive();
 }
 
 fn without_the_capability_only_the_own() {
-    let _other = new_ns(wait_for_word);
+    let _other = new_ns(wait_for_message);
     for lose in [
         || drop_capability(CAP_SYS_ADMIN),
         become_nobody,
         || check!(unshare(libc::CLONE_NEWUSER), Ok(())),
     ] {
-        let child = fork(|talk| {
+        let child = fork(|channel| {
             lose();
             check!(Request::new(PID).all(), [FIRST_ID]);
-            talk.say(0);
+            channel.send(0);
         });
-        child.hear();
+        child.receive();
     }
 }
 

@@ -1,9 +1,9 @@
 //! The file system of namespaces: what its files answer, and how they are found again.
 
+pub mod bind_mount;
 pub mod handle;
 pub mod ioctl;
 pub mod list;
-pub mod mounted;
 
 use nix::errno::Errno;
 
@@ -14,7 +14,7 @@ pub const PID: u32 = libc::CLONE_NEWPID as u32;
 pub const UTS: u32 = libc::CLONE_NEWUTS as u32;
 /// The owner that stands for the caller's user namespace.
 pub const CURRENT_USER: u64 = u64::MAX;
-/// The number of the machine's first pid namespace.
+/// The number of the machine's initial pid namespace.
 pub const FIRST_ID: u64 = 4;
 
 /// What `listns` is asked.

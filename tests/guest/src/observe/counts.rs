@@ -3,14 +3,15 @@
 use nix::sys::signal::Signal;
 
 use super::{list, start};
-use crate::catch;
+use crate::channel::Channel;
 use crate::harness::{scale, Test};
 use crate::mode;
 use crate::ns_file::inode_of;
 use crate::process::{
     echo, fork, kill, new_ns, sleep_for_ever, wait_event, wait_for_zombie, Child, End,
 };
-use crate::talk::Talk;
+use crate::signal_capture;
+use crate::signal_state;
 
 pub const TESTS: &[Test] = tests![300;
     dropped_from_inside,
@@ -26,14 +27,14 @@ pub const TESTS: &[Test] = tests![300;
     counted_on_every_processor,
 ];
 
-/// An init whose story begins with `before`, and its namespace.
-fn init(before: impl FnOnce(&Talk)) -> (Child, u64) {
-    let init = new_ns(|talk| {
-        before(talk);
-        talk.say(0);
-        echo(talk);
+/// An init whose body begins with `before`, and its namespace.
+fn init(before: impl FnOnce(&Channel)) -> (Child, u64) {
+    let init = new_ns(|channel| {
+        before(channel);
+        channel.send(0);
+        echo(channel);
     });
-    init.hear();
+    init.receive();
     let inode = inode_of(init.pid, "pid");
     (init, inode)
 }
@@ -66,8 +67,8 @@ fn dropped_from_inside() {
 fn what_is_asked_for_or_does_nothing_is_not_counted() {
     start();
     let (init, inode) = init(|_| {
-        catch::ignore(Signal::SIGUSR1);
-        catch::catch(&[libc::SIGUSR2]);
+        signal_state::ignore(libc::SIGUSR1);
+        signal_capture::capture(&[libc::SIGUSR2]);
     });
     for signal in [libc::SIGUSR1, libc::SIGUSR2, libc::SIGCHLD, libc::SIGCONT] {
         init.kill(signal);
@@ -80,11 +81,11 @@ fn what_is_asked_for_or_does_nothing_is_not_counted() {
 fn dropped_when_taken() {
     start();
     let (init, inode) = init(|_| {
-        catch::block(Signal::SIGTERM);
+        signal_state::block(libc::SIGTERM);
         for _ in 0..3 {
             check!(kill(1, libc::SIGTERM), Ok(()));
         }
-        catch::unblock(Signal::SIGTERM);
+        signal_state::unblock(libc::SIGTERM);
     });
     check!(counts(inode), (1, 0), "three that became one");
     init.end();
@@ -167,36 +168,36 @@ fn ended_from_outside() {
 fn ended_by_a_blocked_signal() {
     start();
     mode::two_sided();
-    let init = new_ns(|talk| {
-        catch::block(Signal::SIGTERM);
-        talk.say(0);
-        talk.hear();
-        catch::unblock(Signal::SIGTERM);
+    let init = new_ns(|channel| {
+        signal_state::block(libc::SIGTERM);
+        channel.send(0);
+        channel.receive();
+        signal_state::unblock(libc::SIGTERM);
         sleep_for_ever();
     });
-    init.hear();
+    init.receive();
     let inode = inode_of(init.pid, "pid");
     init.kill(libc::SIGTERM);
     init.kill(libc::SIGTERM);
     check!(counts(inode), (0, 0), "while it is pending");
-    init.say(0);
+    init.send(0);
     check!(counts_of_the_dead(&init, inode, libc::SIGTERM), (0, 1));
 }
 
 fn ended_for_another_thread() {
     start();
     mode::two_sided();
-    let init = new_ns(|talk| {
-        catch::block(Signal::SIGTERM);
+    let init = new_ns(|channel| {
+        signal_state::block(libc::SIGTERM);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                catch::unblock(Signal::SIGTERM);
-                talk.say(0);
+                signal_state::unblock(libc::SIGTERM);
+                channel.send(0);
                 sleep_for_ever();
             });
         });
     });
-    init.hear();
+    init.receive();
     let inode = inode_of(init.pid, "pid");
     init.kill(libc::SIGTERM);
     check!(counts_of_the_dead(&init, inode, libc::SIGTERM), (0, 1));
@@ -212,17 +213,17 @@ fn a_core_from_outside() {
 
 fn the_kernel_is_not_counted() {
     start();
-    let outer = new_ns(|talk| {
+    let outer = new_ns(|channel| {
         let inner = new_ns(|_| sleep_for_ever());
-        talk.say(inner.pid);
-        talk.hear();
+        channel.send(inner.pid);
+        channel.receive();
     });
-    outer.hear();
+    outer.receive();
     let path = format!("/proc/{0}/task/{0}/children", outer.pid);
     let inner = std::fs::read_to_string(path).expect("the children of a process");
     let file = crate::ns_file::NsFile::of(inner.trim());
     let inode = file.inode();
-    outer.say(0);
+    outer.send(0);
     check!(outer.wait(), End::Exit(0));
     check!(
         counts(inode),

@@ -1,12 +1,13 @@
 //! What the module tells: tracepoints, counts, the list of namespaces.
 
 pub mod counts;
-pub mod life;
 pub mod list;
+pub mod namespace_events;
 pub mod namespaces;
-pub mod trace;
+pub mod signal_sender;
+pub mod signal_verdict;
+pub mod tracefs;
 pub mod unload;
-pub mod verdicts;
 
 use crate::harness::kernel;
 

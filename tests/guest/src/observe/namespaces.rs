@@ -7,15 +7,15 @@ use super::list::{self, Line};
 use super::start;
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{scale, Test};
-use crate::ns_file::{inode_of, NsFile, FIRST_INODE};
+use crate::ns_file::{inode_of, NsFile, INITIAL_INODE};
 use crate::privilege::become_nobody;
 use crate::process::{
-    attempt_fork, echo, fork, new_ns, sleep_for_ever, unshare_pid, wait_for_word, wait_for_zombie,
-    Child, End,
+    attempt_fork, echo, fork, new_ns, sleep_for_ever, unshare_pid, wait_for_message,
+    wait_for_zombie, Child, End,
 };
 
 pub const TESTS: &[Test] = tests![300;
-    the_first_namespace,
+    the_initial_namespace,
     a_line_for_each_level,
     a_namespace_that_nobody_entered,
     threads_zombies_and_groups_have_numbers,
@@ -29,11 +29,11 @@ pub const TESTS: &[Test] = tests![300;
     readers_in_a_storm,
 ];
 
-fn the_first_namespace() {
+fn the_initial_namespace() {
     start();
     let lines = list::all();
     let first = &lines[0];
-    check!(first.inode, FIRST_INODE);
+    check!(first.inode, INITIAL_INODE);
     check!((first.level, first.parent, first.init), (0, None, Some(1)));
     check!(first.owner, inode_of(1, "user"));
     check!((first.dropped, first.acted), (0, 0));
@@ -48,15 +48,15 @@ fn the_first_namespace() {
 
 fn a_line_for_each_level() {
     start();
-    let outer = new_ns(|talk| {
-        let inner = new_ns(|talk| {
-            talk.say(inode_of("self", "pid") as i32);
-            echo(talk);
+    let outer = new_ns(|channel| {
+        let inner = new_ns(|channel| {
+            channel.send(inode_of("self", "pid") as i32);
+            echo(channel);
         });
-        talk.say(inner.hear());
-        wait_for_word(talk);
+        channel.send(inner.receive());
+        wait_for_message(channel);
     });
-    let inner_inode = outer.hear() as u32 as u64;
+    let inner_inode = outer.receive() as u32 as u64;
     let inode = inode_of(outer.pid, "pid");
     let lines = list::all();
     let place = |inode| lines.iter().position(|l| l.inode == inode).expect("a line");
@@ -68,7 +68,7 @@ fn a_line_for_each_level() {
     let (line, inner) = (&lines[place(inode)], &lines[place(inner_inode)]);
     check!(
         (line.level, line.parent, line.init),
-        (1, Some(FIRST_INODE), Some(outer.pid))
+        (1, Some(INITIAL_INODE), Some(outer.pid))
     );
     check!(
         (line.tasks, line.numbers),
@@ -87,12 +87,12 @@ fn a_line_for_each_level() {
 
 fn a_namespace_that_nobody_entered() {
     start();
-    let maker = fork(|talk| {
+    let maker = fork(|channel| {
         unshare_pid();
-        talk.say(0);
-        wait_for_word(talk);
+        channel.send(0);
+        wait_for_message(channel);
     });
-    maker.hear();
+    maker.receive();
     // The youngest is the last.
     let lines = list::all();
     let line = lines.last().expect("a line");
@@ -107,15 +107,15 @@ fn a_namespace_that_nobody_entered() {
 
 fn threads_zombies_and_groups_have_numbers() {
     start();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let zombie = fork(|_| ());
         wait_for_zombie(zombie.pid);
         std::thread::spawn(|| sleep_for_ever());
         let member = fork(|_| sleep_for_ever());
-        talk.say(member.pid);
-        echo(talk);
+        channel.send(member.pid);
+        echo(channel);
     });
-    init.hear();
+    init.receive();
     let line = list::of(inode_of(init.pid, "pid"));
     check!((line.tasks, line.numbers), (2, 4), "{line:?}");
     init.end();
@@ -123,17 +123,17 @@ fn threads_zombies_and_groups_have_numbers() {
 
 fn tasks_of_namespaces_below() {
     start();
-    let outer = new_ns(|talk| {
-        let _inner = new_ns(|talk| {
+    let outer = new_ns(|channel| {
+        let _inner = new_ns(|channel| {
             let _members: Vec<Child> = (0..3).map(|_| fork(|_| sleep_for_ever())).collect();
-            talk.say(0);
-            wait_for_word(talk);
+            channel.send(0);
+            wait_for_message(channel);
         });
-        _inner.hear();
-        talk.say(0);
-        wait_for_word(talk);
+        _inner.receive();
+        channel.send(0);
+        wait_for_message(channel);
     });
-    outer.hear();
+    outer.receive();
     let line = list::of(inode_of(outer.pid, "pid"));
     check!((line.tasks, line.numbers), (5, 5), "{line:?}");
     outer.end();
@@ -142,12 +142,12 @@ fn tasks_of_namespaces_below() {
 fn an_owner() {
     start();
     let init = Clone::new(NEWPID | libc::CLONE_NEWUSER as u64)
-        .start(|talk| {
-            talk.say(0);
-            echo(talk);
+        .start(|channel| {
+            channel.send(0);
+            echo(channel);
         })
         .expect("clone3 with a user namespace");
-    init.hear();
+    init.receive();
     let owner = inode_of(init.pid, "user");
     check!(
         owner != inode_of("self", "user"),
@@ -168,12 +168,12 @@ fn any_name() {
         (c"", ""),
         (c"a name too long to be", "a name too long"),
     ] {
-        let init = new_ns(|talk| {
+        let init = new_ns(|channel| {
             nix::sys::prctl::set_name(name).expect("PR_SET_NAME");
-            talk.say(0);
-            echo(talk);
+            channel.send(0);
+            echo(channel);
         });
-        init.hear();
+        init.receive();
         check!(list::of(inode_of(init.pid, "pid")).name, shown);
         init.end();
     }
@@ -181,7 +181,7 @@ fn any_name() {
 
 fn a_namespace_that_a_file_keeps() {
     start();
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     init.end();
     let line = list::of(file.inode());
@@ -195,7 +195,7 @@ fn a_namespace_that_a_file_keeps() {
 
 fn a_namespace_that_went_is_not_listed() {
     start();
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     let (inode, id) = (file.inode(), file.id());
     check!(list::of(inode).init, Some(init.pid));
@@ -204,7 +204,7 @@ fn a_namespace_that_went_is_not_listed() {
     crate::process::eventually("the end of a namespace", || {
         list::all().iter().all(|l| l.inode != inode).then_some(())
     });
-    let again = new_ns(wait_for_word);
+    let again = new_ns(wait_for_message);
     check!(NsFile::of(again.pid).id() != id, true);
     again.end();
 }
@@ -241,12 +241,12 @@ fn hundreds_in_small_pieces() {
     let count = scale(600, 150);
     let makers: Vec<Child> = (0..count)
         .map(|_| {
-            let maker = fork(|talk| {
+            let maker = fork(|channel| {
                 unshare_pid();
-                talk.say(0);
-                wait_for_word(talk);
+                channel.send(0);
+                wait_for_message(channel);
             });
-            maker.hear();
+            maker.receive();
             maker
         })
         .collect();
@@ -282,7 +282,7 @@ fn hundreds_in_small_pieces() {
 /// behind its parent.
 #[track_caller]
 fn check_reading(lines: &[Line], always: &[u64]) {
-    check!(lines[0].inode, FIRST_INODE, "the first line");
+    check!(lines[0].inode, INITIAL_INODE, "the first line");
     for inode in always {
         let count = lines.iter().filter(|l| l.inode == *inode).count();
         check!(count, 1, "lines of the namespace {inode}");
@@ -306,10 +306,10 @@ fn readers_in_a_storm() {
     start();
     let steady: Vec<Child> = (0..20)
         .map(|_| {
-            new_ns(|talk| {
-                let inner = new_ns(wait_for_word);
-                talk.say(0);
-                wait_for_word(talk);
+            new_ns(|channel| {
+                let inner = new_ns(wait_for_message);
+                channel.send(0);
+                wait_for_message(channel);
                 drop(inner);
             })
         })
@@ -317,7 +317,7 @@ fn readers_in_a_storm() {
     let always: Vec<u64> = steady
         .iter()
         .map(|init| {
-            init.hear();
+            init.receive();
             inode_of(init.pid, "pid")
         })
         .collect();

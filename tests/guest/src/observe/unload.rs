@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::trace::{Trace, NAMES};
+use super::tracefs::{Trace, NAMES};
 use super::{list, start};
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{kernel, scale, Test};
@@ -95,18 +95,18 @@ fn counts_go_on_after_a_load() {
     if kernel() != "takeover" {
         crate::report::skip("here a namespace keeps the module");
     }
-    let init = new_ns(|talk| {
-        while let Some(times) = talk.hear_or_end() {
+    let init = new_ns(|channel| {
+        while let Some(times) = channel.receive_or_end() {
             for _ in 0..times[0] {
                 check!(kill(1, libc::SIGTERM), Ok(()));
             }
-            talk.say(0);
+            channel.send(0);
         }
     });
     let inode = inode_of(init.pid, "pid");
     let drop_some = |times: i32| {
-        init.say(times);
-        init.hear();
+        init.send(times);
+        init.receive();
     };
     drop_some(3);
     check!(list::of(inode).dropped, 3);

@@ -4,17 +4,17 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 
+use crate::channel::Channel;
 use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::process::{
-    eventually, fork, kill, new_ns, quit, sleep_for_ever, wait_for_word, wait_nobody, wait_pidfd,
-    Child,
+    eventually, fork, kill, new_ns, quit, sleep_for_ever, wait_for_message, wait_nobody,
+    wait_pidfd, Child,
 };
-use crate::talk::Talk;
 
 pub const TESTS: &[Test] = tests![
     an_init_that_nobody_waits_for,
-    an_init_that_nobody_waits_for_falls_with_its_members,
+    an_init_that_nobody_waits_for_ends_with_its_members,
     a_member_that_nobody_waits_for,
     an_init_that_ends_with_its_pidfd,
     an_init_that_ends_with_its_makers,
@@ -25,13 +25,13 @@ const AUTOREAP: u64 = 1 << 34;
 const AUTOKILL: u64 = 1 << 36;
 
 /// Starts a child with a pidfd that ends without a signal to its parent.
-fn start(flags: u64, story: impl FnOnce(&Talk)) -> nix::Result<(Child, OwnedFd)> {
+fn start(flags: u64, body: impl FnOnce(&Channel)) -> nix::Result<(Child, OwnedFd)> {
     let mut fd = -1i32;
     let call = Clone::new(flags | libc::CLONE_PIDFD as u64).with(|a| {
         a.pidfd = &raw mut fd as u64;
         a.exit_signal = 0;
     });
-    let child = call.start(story)?;
+    let child = call.start(body)?;
     // SAFETY: the kernel has just made this descriptor for us.
     Ok((child, unsafe { OwnedFd::from_raw_fd(fd) }))
 }
@@ -52,48 +52,48 @@ fn an_init_that_nobody_waits_for() {
     }
 }
 
-fn an_init_that_nobody_waits_for_falls_with_its_members() {
-    let (init, pidfd) = start(NEWPID | AUTOREAP, |talk| {
+fn an_init_that_nobody_waits_for_ends_with_its_members() {
+    let (init, pidfd) = start(NEWPID | AUTOREAP, |channel| {
         let member = fork(|_| sleep_for_ever());
-        talk.give(member.pidfd().as_raw_fd());
-        talk.hear();
+        channel.send_fd(member.pidfd().as_raw_fd());
+        channel.receive();
     })
     .expect("clone3");
-    let member = init.talk.take();
-    init.say(0);
+    let member = init.channel.receive_fd();
+    init.send(0);
     wait_pidfd(&pidfd);
     wait_pidfd(&member);
     check!(wait_nobody(), Err(Errno::ECHILD));
 }
 
 fn a_member_that_nobody_waits_for() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         for _ in 0..5 {
             let call = Clone::new(AUTOREAP)
                 .set_tid(&[50])
                 .with(|a| a.exit_signal = 0);
             let member = eventually("the number is free", || {
-                call.clone().start(wait_for_word).ok()
+                call.clone().start(wait_for_message).ok()
             });
             check!(member.pid, 50);
             let pidfd = member.pidfd();
-            member.say(0);
+            member.send(0);
             wait_pidfd(&pidfd);
             check!(wait_nobody(), Err(Errno::ECHILD));
         }
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn an_init_that_ends_with_its_pidfd() {
-    let (init, pidfd) = start(NEWPID | AUTOREAP | AUTOKILL, |talk| {
+    let (init, pidfd) = start(NEWPID | AUTOREAP | AUTOKILL, |channel| {
         let member = fork(|_| sleep_for_ever());
-        talk.give(member.pidfd().as_raw_fd());
+        channel.send_fd(member.pidfd().as_raw_fd());
         sleep_for_ever()
     })
     .expect("clone3");
-    let (member, watcher) = (init.talk.take(), init.pidfd());
+    let (member, watcher) = (init.channel.receive_fd(), init.pidfd());
     drop(pidfd);
     wait_pidfd(&watcher);
     wait_pidfd(&member);
@@ -101,24 +101,24 @@ fn an_init_that_ends_with_its_pidfd() {
 }
 
 fn an_init_that_ends_with_its_makers() {
-    let outer = new_ns(|talk| {
-        let maker = fork(|talk| {
+    let outer = new_ns(|channel| {
+        let maker = fork(|channel| {
             let (init, pidfd) =
                 start(NEWPID | AUTOREAP | AUTOKILL, |_| sleep_for_ever()).expect("clone3");
-            talk.give(init.pidfd().as_raw_fd());
-            talk.hear_or_end();
+            channel.send_fd(init.pidfd().as_raw_fd());
+            channel.receive_or_end();
             drop(pidfd);
         });
-        let init = maker.talk.take();
+        let init = maker.channel.receive_fd();
         maker.end();
         wait_pidfd(&init);
-        talk.say(0);
+        channel.send(0);
     });
-    outer.hear();
+    outer.receive();
 }
 
 fn flags_that_do_not_go_together() {
-    let error = |flags| start(flags, wait_for_word).err();
+    let error = |flags| start(flags, wait_for_message).err();
     check!(
         error(NEWPID | AUTOKILL),
         Some(Errno::EINVAL),
@@ -128,7 +128,7 @@ fn flags_that_do_not_go_together() {
         error(NEWPID | AUTOREAP | libc::CLONE_PARENT as u64),
         Some(Errno::EINVAL)
     );
-    let signal = Clone::new(NEWPID | AUTOREAP).start(wait_for_word);
+    let signal = Clone::new(NEWPID | AUTOREAP).start(wait_for_message);
     check!(
         signal.err(),
         Some(Errno::EINVAL),

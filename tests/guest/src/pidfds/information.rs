@@ -9,7 +9,8 @@ use crate::harness::Test;
 use crate::ns_file::NsFile;
 use crate::proc_fs::Proc;
 use crate::process::{
-    fork, new_ns, pid, pidfd_open, sleep_for_ever, tid, wait_for_word, wait_for_zombie, End,
+    fork, new_ns, pid, pidfd_open, sleep_for_ever, sleeping_thread, wait_for_message,
+    wait_for_zombie, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -45,7 +46,7 @@ fn numbers(proc: &Proc, fd: &OwnedFd) -> (i32, Vec<i32>) {
 }
 
 fn the_place_of_the_lines() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let pidfd = init.pidfd();
     let path = format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd());
     let text = std::fs::read_to_string(path).expect("fdinfo");
@@ -54,20 +55,20 @@ fn the_place_of_the_lines() {
 }
 
 fn numbers_at_the_top() {
-    let child = fork(wait_for_word);
+    let child = fork(wait_for_message);
     let seen = numbers(&Proc::at("/proc"), &child.pidfd());
     check!(seen, (child.pid, vec![child.pid]));
 }
 
 /// An init whose child is the init of a third level; gives a pidfd of that one.
 fn bottom() -> (crate::process::Child, OwnedFd) {
-    let outer = new_ns(|talk| {
+    let outer = new_ns(|channel| {
         let _sleeper = fork(|_| sleep_for_ever());
-        let inner = new_ns(wait_for_word);
-        talk.give(inner.pidfd().as_raw_fd());
-        talk.hear_or_end();
+        let inner = new_ns(wait_for_message);
+        channel.send_fd(inner.pidfd().as_raw_fd());
+        channel.receive_or_end();
     });
-    let pidfd = outer.talk.take();
+    let pidfd = outer.channel.receive_fd();
     (outer, pidfd)
 }
 
@@ -82,7 +83,7 @@ fn numbers_in_every_mount() {
     let own = pidfd_open(pid()).expect("pidfd_open");
     let outer = Proc::at("/proc");
     let me = pid();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let inner = Proc::mount();
         let first = pidfd_open(1).expect("pidfd_open");
         check!(numbers(&inner, &first), (1, vec![1]));
@@ -98,29 +99,29 @@ fn numbers_in_every_mount() {
         );
         let (number, levels) = numbers(&outer, &first);
         check!(levels, [number, 1], "init in a mount of the outside");
-        talk.say(number);
+        channel.send(number);
     });
-    check!(init.hear(), init.pid);
+    check!(init.receive(), init.pid);
 }
 
 fn a_process_outside_is_zero() {
-    let outside = fork(wait_for_word);
+    let outside = fork(wait_for_message);
     let pidfd = outside.pidfd();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(numbers(&Proc::mount(), &pidfd), (0, vec![0]));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn a_neighbour_is_zero() {
-    let neighbour = new_ns(wait_for_word);
+    let neighbour = new_ns(wait_for_message);
     let pidfd = neighbour.pidfd();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(numbers(&Proc::mount(), &pidfd), (0, vec![0]));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
     let seen = numbers(&Proc::at("/proc"), &pidfd);
     check!(seen, (neighbour.pid, vec![neighbour.pid, 1]));
 }
@@ -129,12 +130,7 @@ fn a_neighbour_is_zero() {
 fn thread() -> (i32, OwnedFd) {
     use std::os::fd::FromRawFd;
     const PIDFD_THREAD: i32 = libc::O_EXCL;
-    let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        tell.send(tid()).expect("a number");
-        sleep_for_ever()
-    });
-    let number = told.recv().expect("a number");
+    let number = sleeping_thread();
     // SAFETY: the call takes no pointers, and gives a descriptor of our own.
     unsafe {
         let fd = libc::syscall(libc::SYS_pidfd_open, number, PIDFD_THREAD);
@@ -144,15 +140,15 @@ fn thread() -> (i32, OwnedFd) {
 }
 
 fn a_thread_has_its_own_numbers() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let (number, pidfd) = thread();
         check!(numbers(&Proc::mount(), &pidfd), (number, vec![number]));
-        talk.give(pidfd.as_raw_fd());
-        talk.say(number);
-        talk.hear_or_end();
+        channel.send_fd(pidfd.as_raw_fd());
+        channel.send(number);
+        channel.receive_or_end();
     });
-    let pidfd = init.talk.take();
-    let inner = init.hear();
+    let pidfd = init.channel.receive_fd();
+    let inner = init.receive();
     let (outer, levels) = numbers(&Proc::at("/proc"), &pidfd);
     check!(levels, [outer, inner]);
     check!(outer == init.pid, false, "the thread has init's number");
@@ -170,15 +166,15 @@ fn a_zombie_keeps_its_numbers() {
 }
 
 fn a_reaped_process_has_none() {
-    let outside = fork(wait_for_word);
-    let init = new_ns(wait_for_word);
+    let outside = fork(wait_for_message);
+    let init = new_ns(wait_for_message);
     let pidfds = [outside.pidfd(), init.pidfd()];
     outside.end();
     init.end();
     for pidfd in &pidfds {
         check!(numbers(&Proc::at("/proc"), pidfd), (-1, vec![-1]));
     }
-    let reader = new_ns(|talk| {
+    let reader = new_ns(|channel| {
         for pidfd in &pidfds {
             check!(
                 numbers(&Proc::mount(), pidfd),
@@ -186,15 +182,15 @@ fn a_reaped_process_has_none() {
                 "from elsewhere"
             );
         }
-        talk.say(0);
+        channel.send(0);
     });
-    reader.hear();
+    reader.receive();
 }
 
 fn a_process_that_entered() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     check!(NsFile::of(init.pid).enter(0), Ok(()));
-    let member = fork(wait_for_word);
+    let member = fork(wait_for_message);
     let seen = numbers(&Proc::at("/proc"), &member.pidfd());
     check!(seen, (member.pid, vec![member.pid, 2]));
 }
@@ -239,32 +235,32 @@ fn check_information(pidfd: &OwnedFd, pid: i32, tgid: i32, ppid: i32) {
 fn information_in_the_readers_numbers() {
     let me = pid();
     let own = pidfd_open(me).expect("pidfd_open");
-    let init = new_ns(|talk| {
-        let member = fork(wait_for_word);
+    let init = new_ns(|channel| {
+        let member = fork(wait_for_message);
         let first = pidfd_open(1).expect("pidfd_open");
         check_information(&first, 1, 1, 0);
         check_information(&member.pidfd(), 2, 2, 1);
         check!(information(&own, PID), Err(Errno::EREMOTE), "the outside");
-        talk.give(first.as_raw_fd());
-        talk.hear_or_end();
+        channel.send_fd(first.as_raw_fd());
+        channel.receive_or_end();
     });
-    let first = init.talk.take();
+    let first = init.channel.receive_fd();
     check_information(&first, init.pid, init.pid, me);
-    let neighbour = new_ns(|talk| {
+    let neighbour = new_ns(|channel| {
         let seen = information(&first, PID);
-        talk.say(crate::process::errno_of(seen));
+        channel.send(crate::process::errno_of(seen));
     });
-    check!(neighbour.hear(), libc::EREMOTE, "a neighbour");
+    check!(neighbour.receive(), libc::EREMOTE, "a neighbour");
 }
 
 fn information_of_a_thread() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let (number, pidfd) = thread();
         check_information(&pidfd, number, 1, 0);
-        talk.give(pidfd.as_raw_fd());
-        talk.hear_or_end();
+        channel.send_fd(pidfd.as_raw_fd());
+        channel.receive_or_end();
     });
-    let seen = information(&init.talk.take(), PID).expect("PIDFD_GET_INFO");
+    let seen = information(&init.channel.receive_fd(), PID).expect("PIDFD_GET_INFO");
     check!((seen.tgid, seen.ppid), (init.pid, pid()));
 }
 
@@ -281,13 +277,13 @@ fn information_after_the_end() {
     );
     let seen = information(&pidfd, EXIT).expect("PIDFD_GET_INFO");
     check!(seen.exit_code, Some(3 << 8));
-    let reader = new_ns(|talk| {
+    let reader = new_ns(|channel| {
         check!(
             information(&pidfd, EXIT),
             Err(Errno::EREMOTE),
             "from elsewhere"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    reader.hear();
+    reader.receive();
 }

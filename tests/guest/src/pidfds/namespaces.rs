@@ -6,10 +6,10 @@ use nix::errno::Errno;
 
 use crate::clone::Clone;
 use crate::harness::Test;
-use crate::ns_file::{inode_of, NsFile, FIRST_INODE};
+use crate::ns_file::{inode_of, NsFile, INITIAL_INODE};
 use crate::privilege::become_nobody;
 use crate::process::{
-    fork, new_ns, pid, pidfd_open, unshare_pid, wait_for_word, wait_for_zombie, End,
+    fork, new_ns, pid, pidfd_open, unshare_pid, wait_for_message, wait_for_zombie, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -46,8 +46,8 @@ fn inodes(pidfd: &OwnedFd) -> [nix::Result<u64>; 2] {
 
 fn the_own_one() {
     let me = pidfd_open(pid()).expect("pidfd_open");
-    check!(inodes(&me), [Ok(FIRST_INODE), Ok(FIRST_INODE)]);
-    let init = new_ns(wait_for_word);
+    check!(inodes(&me), [Ok(INITIAL_INODE), Ok(INITIAL_INODE)]);
+    let init = new_ns(wait_for_message);
     let inner = inode_of(init.pid, "pid");
     check!(inodes(&init.pidfd()), [Ok(inner), Ok(inner)]);
     let file = get(&init.pidfd(), PIDFD_GET_PID_NAMESPACE, 0).expect("a namespace");
@@ -58,31 +58,31 @@ fn the_own_one() {
 }
 
 fn one_for_children() {
-    let maker = fork(|talk| {
+    let maker = fork(|channel| {
         unshare_pid();
-        let _init = fork(wait_for_word);
-        talk.say(0);
-        talk.hear_or_end();
+        let _init = fork(wait_for_message);
+        channel.send(0);
+        channel.receive_or_end();
     });
-    maker.hear();
+    maker.receive();
     let made = inode_of(maker.pid, "pid_for_children");
-    check!(inodes(&maker.pidfd()), [Ok(FIRST_INODE), Ok(made)]);
+    check!(inodes(&maker.pidfd()), [Ok(INITIAL_INODE), Ok(made)]);
 }
 
 fn one_for_children_without_an_init() {
-    let maker = fork(|talk| {
+    let maker = fork(|channel| {
         unshare_pid();
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    maker.hear();
+    maker.receive();
     let file = get(&maker.pidfd(), PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE, 0);
     check!(file.expect("a namespace").enter(0), Ok(()));
     check!(Clone::new(0).attempt_inside(), Ok(1));
 }
 
 fn one_that_can_be_entered() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     for (request, number) in BOTH.into_iter().zip(2..) {
         let file = get(&init.pidfd(), request, 0).expect("a namespace");
         check!(file.enter(libc::CLONE_NEWPID), Ok(()));
@@ -92,13 +92,13 @@ fn one_that_can_be_entered() {
 
 fn of_the_outside_from_inside() {
     let outside = pidfd_open(pid()).expect("pidfd_open");
-    let init = new_ns(|talk| {
-        check!(inodes(&outside), [Ok(FIRST_INODE), Ok(FIRST_INODE)]);
+    let init = new_ns(|channel| {
+        check!(inodes(&outside), [Ok(INITIAL_INODE), Ok(INITIAL_INODE)]);
         let first = get(&outside, PIDFD_GET_PID_NAMESPACE, 0).expect("a namespace");
         check!(first.enter(0), Err(Errno::EINVAL));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn of_a_zombie() {
@@ -110,23 +110,23 @@ fn of_a_zombie() {
 }
 
 fn of_a_reaped_process() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let pidfd = init.pidfd();
     init.end();
     check!(inodes(&pidfd), [Err(Errno::ESRCH), Err(Errno::ESRCH)]);
 }
 
 fn of_a_process_that_one_may_not_trace() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let pidfd = init.pidfd();
     let own = pidfd_open(pid()).expect("pidfd_open");
     become_nobody();
     check!(inodes(&pidfd), [Err(Errno::EACCES), Err(Errno::EACCES)]);
-    check!(inodes(&own), [Ok(FIRST_INODE), Ok(FIRST_INODE)]);
+    check!(inodes(&own), [Ok(INITIAL_INODE), Ok(INITIAL_INODE)]);
 }
 
 fn with_an_argument() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let pidfd = init.pidfd();
     for request in BOTH {
         check!(get(&pidfd, request, 1).err(), Some(Errno::EINVAL));

@@ -24,7 +24,7 @@ pub const TESTS: &[Test] = tests![
 
 fn the_last_number_in_loadavg() {
     let outer = Proc::at("/proc");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = Proc::mount();
         for _ in 0..5 {
             attempt_fork().expect("fork");
@@ -46,15 +46,15 @@ fn the_last_number_in_loadavg() {
             Some("6".to_string()),
             "the last number given, in a mount of the outside"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn an_outer_mount_read_from_inside() {
     let outer = Proc::at("/proc");
     let me = pid();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let own: i32 = outer.link("self").expect("self").parse().expect("a number");
         check!(
             outer.stat("self").ppid,
@@ -66,11 +66,11 @@ fn an_outer_mount_read_from_inside() {
             true,
             "the outside in its own mount"
         );
-        talk.say(own);
-        talk.hear_or_end();
+        channel.send(own);
+        channel.receive_or_end();
     });
     check!(
-        init.hear(),
+        init.receive(),
         init.pid,
         "/proc/self of init in a mount of the outside"
     );
@@ -96,12 +96,12 @@ fn check_foreign(proc: &Proc) {
 }
 
 fn an_inner_mount_read_from_outside() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let _members = sleepers(2);
-        talk.give(Proc::mount().fd());
+        channel.send_fd(Proc::mount().fd());
         sleep_for_ever();
     });
-    let inner = Proc::from_fd(init.talk.take());
+    let inner = Proc::from_fd(init.channel.receive_fd());
     check_foreign(&inner);
     check!(inner.pids(), [1, 2, 3]);
     check!(inner.stat("2").ppid, 1);
@@ -113,17 +113,17 @@ fn an_inner_mount_read_from_outside() {
 }
 
 fn a_neighbours_mount() {
-    let one = new_ns(|talk| {
-        talk.give(Proc::mount().fd());
+    let one = new_ns(|channel| {
+        channel.send_fd(Proc::mount().fd());
         sleep_for_ever();
     });
-    let theirs = Proc::from_fd(one.talk.take());
-    let other = new_ns(|talk| {
+    let theirs = Proc::from_fd(one.channel.receive_fd());
+    let other = new_ns(|channel| {
         check_foreign(&theirs);
         check!(theirs.pids(), [1]);
-        talk.say(0);
+        channel.send(0);
     });
-    other.hear();
+    other.receive();
 }
 
 fn a_lock_of_the_outside_is_not_shown() {
@@ -149,17 +149,17 @@ fn a_lock_of_the_outside_is_not_shown() {
             .filter_map(|l| l.split_whitespace().nth(4).map(str::to_string))
             .collect()
     };
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         lock(10);
         check!(
             holders(&Proc::mount()),
             ["1"],
             "holders in a mount of the inside"
         );
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     let seen = holders(&outer);
     check!(
         seen.contains(&pid().to_string()) && seen.contains(&init.pid.to_string()),
@@ -170,13 +170,13 @@ fn a_lock_of_the_outside_is_not_shown() {
 
 fn a_mount_outlives_its_namespace() {
     for _ in 0..5 {
-        let init = new_ns(|talk| {
+        let init = new_ns(|channel| {
             let _members = sleepers(3);
             let proc = Proc::mount();
-            talk.give(proc.fd());
-            echo(talk);
+            channel.send_fd(proc.fd());
+            echo(channel);
         });
-        let proc = Proc::from_fd(init.talk.take());
+        let proc = Proc::from_fd(init.channel.receive_fd());
         check!(proc.pids(), [1, 2, 3, 4]);
         init.end();
         check!(proc.pids(), [0; 0], "processes of a dead namespace");
@@ -192,11 +192,11 @@ fn a_mount_outlives_its_namespace() {
 
 fn open_files_outlive_their_process() {
     use std::io::Read;
-    let init = new_ns(|talk| {
-        talk.give(Proc::mount().fd());
-        echo(talk);
+    let init = new_ns(|channel| {
+        channel.send_fd(Proc::mount().fd());
+        echo(channel);
     });
-    let proc = Proc::from_fd(init.talk.take());
+    let proc = Proc::from_fd(init.channel.receive_fd());
     let directory = proc
         .open("1", OFlag::O_RDONLY | OFlag::O_DIRECTORY)
         .expect("open of a directory");
@@ -241,7 +241,7 @@ fn signal_through(proc: &Proc, process: i32, signal: i32) -> nix::Result<()> {
 fn a_directory_of_a_process_takes_signals() {
     let outer = Proc::at("/proc");
     let outside = pid();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = Proc::mount();
         let member = fork(|_| sleep_for_ever());
         check!(signal_through(&proc, 2, libc::SIGTERM), Ok(()));
@@ -260,18 +260,18 @@ fn a_directory_of_a_process_takes_signals() {
             Err(Errno::EINVAL),
             "SIGKILL to the outside"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn signals_through_a_directory_from_outside() {
     mode::as_mainline();
-    let init = new_ns(|talk| {
-        talk.give(Proc::mount().fd());
-        echo(talk);
+    let init = new_ns(|channel| {
+        channel.send_fd(Proc::mount().fd());
+        echo(channel);
     });
-    let proc = Proc::from_fd(init.talk.take());
+    let proc = Proc::from_fd(init.channel.receive_fd());
     check!(signal_through(&proc, 1, libc::SIGTERM), Ok(()));
     init.check_alive();
     check!(signal_through(&proc, 1, libc::SIGKILL), Ok(()));

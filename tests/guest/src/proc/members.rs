@@ -5,8 +5,8 @@ use nix::mount::{mount, umount2, MntFlags, MsFlags};
 use crate::harness::Test;
 use crate::proc_fs::{Proc, Stat};
 use crate::process::{
-    attempt_fork, fork, new_ns, pid, sleep_for_ever, sleepers, unshare, unshare_pid, wait_for_word,
-    End,
+    attempt_fork, fork, new_ns, pid, sleep_for_ever, sleepers, unshare, unshare_pid,
+    wait_for_message, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -25,7 +25,7 @@ pub const TESTS: &[Test] = tests![
 ];
 
 fn a_fresh_mount_shows_the_members() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = Proc::mount();
         check!(proc.pids(), [1]);
         let members = sleepers(3);
@@ -35,28 +35,28 @@ fn a_fresh_mount_shows_the_members() {
         }
         check!(proc.pids(), [1]);
         check!(attempt_fork(), Ok(5));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn a_nested_namespace_is_shown_with_outer_numbers() {
-    let outer = new_ns(|talk| {
-        let inner = new_ns(|talk| {
+    let outer = new_ns(|channel| {
+        let inner = new_ns(|channel| {
             let _members = sleepers(2);
-            talk.say_all(&Proc::mount().pids());
+            channel.send_all(&Proc::mount().pids());
             sleep_for_ever();
         });
-        check!(inner.hear_all(), [1, 2, 3], "the inner mount");
+        check!(inner.receive_all(), [1, 2, 3], "the inner mount");
         check!(Proc::mount().pids(), [1, 2, 3, 4], "the outer mount");
-        talk.say(0);
+        channel.send(0);
     });
-    outer.hear();
+    outer.receive();
 }
 
 fn the_parents_mount_shows_all() {
     let proc = Proc::at("/proc");
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let seen = proc.pids();
     check!(
         seen.contains(&init.pid) && seen.contains(&pid()),
@@ -81,7 +81,7 @@ fn mount_on_a_directory() {
         nothing,
     )
     .expect("a private mount tree");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         mount(
             Some("proc"),
             "/proc",
@@ -96,18 +96,18 @@ fn mount_on_a_directory() {
         let numbers: Vec<i32> = names
             .filter_map(|n| n.to_string_lossy().parse().ok())
             .collect();
-        talk.say_all(&numbers);
-        talk.say(
+        channel.send_all(&numbers);
+        channel.send(
             std::fs::read_link("/proc/self")
                 .expect("readlink")
                 .to_string_lossy()
                 .parse()
                 .expect("a number"),
         );
-        talk.hear_or_end();
+        channel.receive_or_end();
     });
-    check!(init.hear_all(), [1], "processes in /proc");
-    check!(init.hear(), 1, "/proc/self");
+    check!(init.receive_all(), [1], "processes in /proc");
+    check!(init.receive(), 1, "/proc/self");
     check!(
         std::fs::read_link("/proc/self").is_err(),
         true,
@@ -119,7 +119,7 @@ fn mount_on_a_directory() {
         true,
         "/proc/self of the mount below"
     );
-    init.say(0);
+    init.send(0);
     check!(init.wait(), End::Exit(0));
 }
 
@@ -139,33 +139,34 @@ fn a_mount_before_the_first_fork_shows_the_outside() {
 }
 
 fn self_is_the_readers_number() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = Proc::mount();
         check!(proc.link("self"), Ok("1".to_string()));
-        let member = fork(|talk| talk.say(i32::from(proc.link("self") == Ok("2".to_string()))));
-        check!(member.hear(), 1, "/proc/self of member 2");
+        let member =
+            fork(|channel| channel.send(i32::from(proc.link("self") == Ok("2".to_string()))));
+        check!(member.receive(), 1, "/proc/self of member 2");
         check!(proc.stat("self").pid, 1);
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn thread_self_is_the_readers_thread() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = Proc::mount();
         check!(proc.link("thread-self"), Ok("1/task/1".to_string()));
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| proc.link("thread-self"));
             check!(thread.join().expect("join"), Ok("1/task/2".to_string()));
         });
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn stat_has_the_mounts_numbers() {
     let outer = Proc::at("/proc");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = Proc::mount();
         let before = proc.stat("1");
         check!(
@@ -175,12 +176,12 @@ fn stat_has_the_mounts_numbers() {
         );
         nix::unistd::setsid().expect("setsid");
         let member = fork(|_| sleep_for_ever());
-        let leader = fork(|talk| {
+        let leader = fork(|channel| {
             nix::unistd::setsid().expect("setsid");
-            talk.say(0);
+            channel.send(0);
             sleep_for_ever();
         });
-        leader.hear();
+        leader.receive();
         let seen = proc.stat("1");
         check!(
             seen,
@@ -214,10 +215,10 @@ fn stat_has_the_mounts_numbers() {
                 session: 3
             }
         );
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     let seen = outer.stat(&init.pid.to_string());
     check!(
         seen,
@@ -233,7 +234,7 @@ fn stat_has_the_mounts_numbers() {
 
 fn status_has_the_mounts_numbers() {
     let outer = Proc::at("/proc");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = Proc::mount();
         let member = fork(|_| sleep_for_ever());
         let seen = ["Pid", "Tgid", "PPid", "TracerPid"]
@@ -244,10 +245,10 @@ fn status_has_the_mounts_numbers() {
             "Pid, Tgid, PPid and TracerPid of a member"
         );
         check!(proc.status("1", "PPid"), "0");
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     let seen = ["Pid", "Tgid", "PPid"].map(|field| outer.status(&init.pid.to_string(), field));
     check!(
         seen,
@@ -257,7 +258,7 @@ fn status_has_the_mounts_numbers() {
 }
 
 fn threads_have_the_mounts_numbers() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = Proc::mount();
         let (wait, waited) = std::sync::mpsc::channel::<()>();
         let thread = std::thread::spawn(move || waited.recv().is_ok());
@@ -270,25 +271,25 @@ fn threads_have_the_mounts_numbers() {
             true,
             "the leader below its thread"
         );
-        wait.send(()).expect("a word");
+        wait.send(()).expect("a message");
         check!(thread.join().expect("join"), true);
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn children_have_the_mounts_numbers() {
     let outer = Proc::at("/proc");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = Proc::mount();
         let _members = sleepers(2);
         let inner = new_ns(|_| sleep_for_ever());
         let seen = proc.read("1/task/1/children").expect("children");
         check!(seen, format!("2 3 {} ", inner.pid));
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     let seen = outer
         .read(&format!("{0}/task/{0}/children", pid()))
         .expect("children");
@@ -297,23 +298,23 @@ fn children_have_the_mounts_numbers() {
 
 fn a_tracer_outside_is_zero() {
     let outer = Proc::at("/proc");
-    let init = new_ns(|talk| {
-        talk.hear();
-        talk.say(
+    let init = new_ns(|channel| {
+        channel.receive();
+        channel.send(
             Proc::mount()
                 .status("1", "TracerPid")
                 .parse()
                 .expect("a number"),
         );
-        talk.hear_or_end();
+        channel.receive_or_end();
     });
     nix::sys::ptrace::seize(
         nix::unistd::Pid::from_raw(init.pid),
         nix::sys::ptrace::Options::empty(),
     )
     .expect("PTRACE_SEIZE");
-    init.say(0);
-    check!(init.hear(), 0, "TracerPid inside");
+    init.send(0);
+    check!(init.receive(), 0, "TracerPid inside");
     check!(
         outer.status(&init.pid.to_string(), "TracerPid"),
         pid().to_string(),

@@ -9,9 +9,9 @@ use nix::sys::stat::{lstat, stat};
 
 use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
-use crate::ns_file::{inode_of, link, text, NsFile, FIRST_INODE};
+use crate::ns_file::{inode_of, link, text, NsFile, INITIAL_INODE};
 use crate::proc_fs::Proc;
-use crate::process::{echo, fork, new_ns, pid, wait_for_word};
+use crate::process::{echo, fork, new_ns, pid, sleeping_thread, wait_for_message};
 
 pub const TESTS: &[Test] = tests![
     the_names_in_order,
@@ -20,7 +20,7 @@ pub const TESTS: &[Test] = tests![
     a_name_is_a_link,
     the_text_of_a_link,
     the_text_of_a_link_that_is_too_long,
-    the_first_namespace,
+    the_initial_namespace,
     the_number_is_the_inode,
     the_inode_is_in_the_file_system_of_namespaces,
     every_open_gives_the_same_inode,
@@ -81,15 +81,15 @@ fn the_names_in_order() {
     let outer = Proc::at("/proc");
     check!(names(&outer, "self/ns", 4096), NAMES);
     check!(names(&outer, "1/ns", 4096), NAMES, "of the machine's init");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(
             names(&Proc::mount(), "1/ns", 4096),
             NAMES,
             "of a namespace's init"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn the_names_by_small_pieces() {
@@ -149,19 +149,27 @@ fn the_text_of_a_link_that_is_too_long() {
     check!((got, &buffer), (6, b"pid:[4##"));
 }
 
-fn the_first_namespace() {
+fn the_initial_namespace() {
     for process in [pid(), 1, 2] {
         for name in ["pid", "pid_for_children"] {
-            check!(inode_of(process, name), FIRST_INODE, "{name} of {process}");
+            check!(
+                inode_of(process, name),
+                INITIAL_INODE,
+                "{name} of {process}"
+            );
         }
     }
     check!(link(1, "pid"), Ok(String::from("pid:[4026531836]")));
 }
 
 fn the_number_is_the_inode() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let seen = inode_of(init.pid, "pid");
-    check!(seen == FIRST_INODE, false, "the first namespace's number");
+    check!(
+        seen == INITIAL_INODE,
+        false,
+        "the initial namespace's number"
+    );
     check!(link(init.pid, "pid"), Ok(text(seen)));
     check!(NsFile::of(init.pid).inode(), seen);
     check!(inode_of(init.pid, "pid_for_children"), seen);
@@ -169,7 +177,7 @@ fn the_number_is_the_inode() {
 
 fn the_inode_is_in_the_file_system_of_namespaces() {
     const NSFS_MAGIC: i64 = 0x6e73_6673;
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = std::fs::File::open(format!("/proc/{}/ns/pid", init.pid)).expect("open");
     let (seen, other) = (
         file.metadata().expect("fstat"),
@@ -187,16 +195,16 @@ fn the_inode_is_in_the_file_system_of_namespaces() {
 }
 
 fn every_open_gives_the_same_inode() {
-    let init = new_ns(|talk| {
-        talk.give(NsFile::of("self").fd());
-        talk.give(NsFile::for_children_of("self").fd());
-        talk.hear_or_end();
+    let init = new_ns(|channel| {
+        channel.send_fd(NsFile::of("self").fd());
+        channel.send_fd(NsFile::for_children_of("self").fd());
+        channel.receive_or_end();
     });
     let seen = [
         NsFile::of(init.pid),
         NsFile::for_children_of(init.pid),
-        NsFile::from_fd(init.talk.take()),
-        NsFile::from_fd(init.talk.take()),
+        NsFile::from_fd(init.channel.receive_fd()),
+        NsFile::from_fd(init.channel.receive_fd()),
     ];
     for file in &seen {
         let (stat, first) = (file.stat(), seen[0].stat());
@@ -229,7 +237,7 @@ fn what_cannot_be_done_with_the_file() {
 }
 
 fn the_name_of_an_open_file() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     for file in [NsFile::of(init.pid), NsFile::for_children_of(init.pid)] {
         let name = nix::fcntl::readlink(format!("/proc/self/fd/{}", file.fd()).as_str());
         check!(name, Ok(text(file.inode()).into()));
@@ -239,20 +247,20 @@ fn the_name_of_an_open_file() {
 fn every_namespace_has_its_own_number() {
     let inits: Vec<_> = (0..20).map(|_| new_ns(echo)).collect();
     let mut seen: Vec<u64> = inits.iter().map(|i| inode_of(i.pid, "pid")).collect();
-    seen.push(FIRST_INODE);
+    seen.push(INITIAL_INODE);
     seen.sort_unstable();
     seen.dedup();
     check!(seen.len(), 21, "different numbers of 21 namespaces");
 }
 
 fn every_mount_shows_the_same_number() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = Proc::mount();
-        let inner = new_ns(|talk| {
-            talk.give(Proc::mount().fd());
-            talk.hear_or_end();
+        let inner = new_ns(|channel| {
+            channel.send_fd(Proc::mount().fd());
+            channel.receive_or_end();
         });
-        let below = Proc::from_fd(inner.talk.take());
+        let below = Proc::from_fd(inner.channel.receive_fd());
         let middle = proc.link("2/ns/pid");
         check!(below.link("1/ns/pid"), middle, "a link in two mounts");
         check!(
@@ -260,22 +268,17 @@ fn every_mount_shows_the_same_number() {
             false,
             "two namespaces in one mount"
         );
-        talk.give(proc.fd());
-        talk.hear_or_end();
+        channel.send_fd(proc.fd());
+        channel.receive_or_end();
     });
-    let inner = Proc::from_fd(init.talk.take());
+    let inner = Proc::from_fd(init.channel.receive_fd());
     check!(inner.link("1/ns/pid"), link(init.pid, "pid"));
 }
 
 fn threads_have_the_links() {
-    let init = Clone::new(NEWPID).start(|talk| {
+    let init = Clone::new(NEWPID).start(|channel| {
         let proc = Proc::mount();
-        let (tell, told) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            tell.send(crate::process::tid()).expect("a number");
-            crate::process::sleep_for_ever()
-        });
-        let path = format!("1/task/{}/ns", told.recv().expect("a number"));
+        let path = format!("1/task/{}/ns", sleeping_thread());
         check!(names(&proc, &path, 4096), NAMES);
         for name in ["pid", "pid_for_children"] {
             check!(
@@ -284,16 +287,16 @@ fn threads_have_the_links() {
                 "{name}"
             );
         }
-        talk.say(0);
+        channel.send(0);
     });
-    init.expect("clone3").hear();
+    init.expect("clone3").receive();
 }
 
 fn kernel_threads_have_the_links() {
-    let child = fork(|talk| {
-        check!(link(2, "pid"), Ok(text(FIRST_INODE)));
-        check!(link(2, "pid_for_children"), Ok(text(FIRST_INODE)));
-        talk.say(0);
+    let child = fork(|channel| {
+        check!(link(2, "pid"), Ok(text(INITIAL_INODE)));
+        check!(link(2, "pid_for_children"), Ok(text(INITIAL_INODE)));
+        channel.send(0);
     });
-    child.hear();
+    child.receive();
 }

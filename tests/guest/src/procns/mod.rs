@@ -2,4 +2,4 @@
 
 pub mod children;
 pub mod links;
-pub mod strangers;
+pub mod other_users;

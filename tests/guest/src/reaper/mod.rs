@@ -1,8 +1,8 @@
 //! A namespace ends with its init.
 
-pub mod fall;
+pub mod init_exit;
 pub mod orphans;
-pub mod outsiders;
+pub mod outside_parents;
 pub mod threads;
 
 use crate::process::{fork, sleep_for_ever};
@@ -10,11 +10,11 @@ use crate::process::{fork, sleep_for_ever};
 /// Five members with a child each.
 fn family() {
     for _ in 0..5 {
-        let parent = fork(|talk| {
+        let parent = fork(|channel| {
             fork(|_| sleep_for_ever());
-            talk.say(0);
+            channel.send(0);
             sleep_for_ever();
         });
-        parent.hear();
+        parent.receive();
     }
 }

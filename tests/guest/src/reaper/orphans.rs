@@ -1,10 +1,10 @@
 //! Who becomes the parent of a process whose own has gone.
 
+use crate::channel::Channel;
 use crate::harness::Test;
 use crate::process::{
-    become_subreaper, fork, new_ns, ppid, quit, unshare_pid, wait_any, wait_for_word, Child, End,
+    become_subreaper, fork, new_ns, ppid, quit, unshare_pid, wait_any, wait_for_message, Child, End,
 };
-use crate::talk::Talk;
 
 pub const TESTS: &[Test] = tests![
     orphans_come_to_init,
@@ -15,14 +15,14 @@ pub const TESTS: &[Test] = tests![
     inits_children_of_a_dead_maker_stay,
 ];
 
-/// Starts a child that starts another and goes away; returns the line to the orphan and its
-/// number. The orphan answers the first word with its parent's number and exits with 4.
-fn orphan() -> (Talk, Child) {
-    let (mine, theirs) = Talk::pair();
+/// Starts a child that starts another and goes away; returns the channel to the orphan and its
+/// number. The orphan answers the first message with its parent's number and exits with 4.
+fn orphan() -> (Channel, Child) {
+    let (mine, theirs) = Channel::pair();
     let parent = fork(|_| {
         fork(|_| {
-            theirs.hear();
-            theirs.say(ppid());
+            theirs.receive();
+            theirs.send(ppid());
             quit(4);
         });
     });
@@ -30,51 +30,51 @@ fn orphan() -> (Talk, Child) {
     (mine, parent)
 }
 
-fn parent_of(orphan: &Talk) -> i32 {
-    orphan.say(0);
-    orphan.hear()
+fn parent_of(orphan: &Channel) -> i32 {
+    orphan.send(0);
+    orphan.receive()
 }
 
 fn orphans_come_to_init() {
-    let init = new_ns(|talk| {
-        let member = fork(|talk| {
+    let init = new_ns(|channel| {
+        let member = fork(|channel| {
             let (orphan, _) = orphan();
-            talk.say(parent_of(&orphan));
+            channel.send(parent_of(&orphan));
         });
-        talk.say(member.hear());
+        channel.send(member.receive());
     });
-    check!(init.hear(), 1, "an orphan's parent");
+    check!(init.receive(), 1, "an orphan's parent");
 }
 
 fn init_reaps_an_orphan_with_its_status() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let (orphan, parent) = orphan();
         check!(parent_of(&orphan), 1);
         let (number, end) = wait_any();
         check!(end, End::Exit(4));
-        talk.say_all(&[parent.pid, number]);
+        channel.send_all(&[parent.pid, number]);
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [2, 3],
         "the parent's and the orphan's number"
     );
 }
 
 fn orphans_come_to_a_subreaper_inside() {
-    let init = new_ns(|talk| {
-        let subreaper = fork(|talk| {
+    let init = new_ns(|channel| {
+        let subreaper = fork(|channel| {
             become_subreaper();
-            let member = fork(|talk| {
+            let member = fork(|channel| {
                 let (orphan, _) = orphan();
-                talk.say(parent_of(&orphan));
+                channel.send(parent_of(&orphan));
             });
-            talk.say_all(&[crate::process::pid(), member.hear()]);
+            channel.send_all(&[crate::process::pid(), member.receive()]);
         });
-        talk.say_all(&subreaper.hear_all());
+        channel.send_all(&subreaper.receive_all());
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [2, 2],
         "the subreaper's number and the orphan's parent"
     );
@@ -82,15 +82,15 @@ fn orphans_come_to_a_subreaper_inside() {
 
 fn orphans_do_not_come_to_a_subreaper_outside() {
     become_subreaper();
-    let init = new_ns(|talk| {
-        let member = fork(|talk| {
+    let init = new_ns(|channel| {
+        let member = fork(|channel| {
             let (orphan, _) = orphan();
-            talk.say(parent_of(&orphan));
+            channel.send(parent_of(&orphan));
         });
-        talk.say(member.hear());
+        channel.send(member.receive());
     });
     check!(
-        init.hear(),
+        init.receive(),
         1,
         "an orphan's parent below a subreaper outside"
     );
@@ -99,30 +99,30 @@ fn orphans_do_not_come_to_a_subreaper_outside() {
 fn orphans_of_a_member_from_outside_come_to_init() {
     become_subreaper();
     unshare_pid();
-    let init = fork(wait_for_word);
+    let init = fork(wait_for_message);
     let (orphan, _) = orphan();
     check!(
         parent_of(&orphan),
         1,
         "the parent of an orphan whose grandparent is outside"
     );
-    init.say(0);
+    init.send(0);
     check!(init.wait(), End::Exit(0));
 }
 
 fn inits_children_of_a_dead_maker_stay() {
     become_subreaper();
-    let maker = fork(|talk| {
+    let maker = fork(|channel| {
         let init = new_ns(|_| {
-            let child = fork(wait_for_word);
-            child.say(0);
+            let child = fork(wait_for_message);
+            child.send(0);
             check!(child.wait(), End::Exit(0));
             check!(ppid(), 0, "init's parent, made by one that may be gone");
             quit(6);
         });
-        talk.say(init.pid);
+        channel.send(init.pid);
     });
-    let init = maker.hear();
+    let init = maker.receive();
     check!(maker.wait(), End::Exit(0));
     check!(
         wait_any(),

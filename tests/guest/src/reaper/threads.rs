@@ -3,12 +3,12 @@
 use nix::unistd::Pid;
 
 use super::family;
+use crate::channel::Channel;
 use crate::harness::{scale, Test};
 use crate::process::{
     attempt_fork, echo, eventually, fork, new_ns, quit, quit_thread, sleep_for_ever, wait_for,
-    wait_for_word, End,
+    wait_for_message, End,
 };
-use crate::talk::Talk;
 
 pub const TESTS: &[Test] = tests![
     the_leader_leaves_and_a_thread_stays,
@@ -18,8 +18,8 @@ pub const TESTS: &[Test] = tests![
 ];
 
 fn the_leader_leaves_and_a_thread_stays() {
-    let (mine, theirs) = Talk::pair();
-    let init = new_ns(|talk| {
+    let (mine, theirs) = Channel::pair();
+    let init = new_ns(|channel| {
         fork(|_| sleep_for_ever());
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -27,64 +27,64 @@ fn the_leader_leaves_and_a_thread_stays() {
                 eventually("the leader is a zombie", || {
                     (crate::proc_fs::Proc::mount().stat("1/task/1").state == 'Z').then_some(leader)
                 });
-                talk.hear();
-                talk.say_all(&[
+                channel.receive();
+                channel.send_all(&[
                     crate::process::pid(),
                     attempt_fork().expect("fork by a thread of init"),
                 ]);
-                let parent = fork(|talk| {
-                    let orphan = fork(wait_for_word);
-                    talk.say(orphan.pid);
+                let parent = fork(|channel| {
+                    let orphan = fork(wait_for_message);
+                    channel.send(orphan.pid);
                 });
-                let orphan = parent.hear();
+                let orphan = parent.receive();
                 check!(parent.wait(), End::Exit(0));
                 check!(
                     wait_for(orphan),
                     End::Exit(0),
                     "an orphan adopted by init's last thread"
                 );
-                talk.say(orphan);
-                talk.hear();
+                channel.send(orphan);
+                channel.receive();
                 quit_thread(5);
             });
             quit_thread(3);
         });
     });
     drop(theirs);
-    init.say(0);
+    init.send(0);
     // 1 is init, 2 its child, 3 its thread.
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [1, 4],
         "init's number and its next child's, when the leader has left"
     );
-    check!(init.hear(), 6);
-    init.say(0);
+    check!(init.receive(), 6);
+    init.send(0);
     check!(
         init.wait(),
         End::Exit(5),
         "init's status is that of its last thread"
     );
-    mine.hear_the_end();
+    mine.receive_end();
 }
 
 fn the_leader_leaves_and_init_is_killed() {
-    let (mine, theirs) = Talk::pair();
-    let init = new_ns(|talk| {
+    let (mine, theirs) = Channel::pair();
+    let init = new_ns(|channel| {
         fork(|_| sleep_for_ever());
         std::thread::scope(|scope| {
-            scope.spawn(|| echo(talk));
+            scope.spawn(|| echo(channel));
             quit_thread(3);
         });
     });
     drop(theirs);
     init.check_alive();
     init.end();
-    mine.hear_the_end();
+    mine.receive_end();
 }
 
 fn a_thread_ends_the_whole_init() {
-    let (mine, theirs) = Talk::pair();
+    let (mine, theirs) = Channel::pair();
     let init = new_ns(|_| {
         family();
         std::thread::spawn(|| quit(9));
@@ -92,27 +92,27 @@ fn a_thread_ends_the_whole_init() {
     });
     drop(theirs);
     check!(init.wait(), End::Exit(9));
-    mine.hear_the_end();
+    mine.receive_end();
 }
 
 fn many_threads_leave_one_by_one() {
     for round in 0..scale(20, 8) {
-        let (mine, theirs) = Talk::pair();
-        let init = new_ns(|talk| {
+        let (mine, theirs) = Channel::pair();
+        let init = new_ns(|channel| {
             fork(|_| sleep_for_ever());
             for _ in 0..8 {
                 std::thread::spawn(move || quit_thread(round));
             }
-            talk.say(0);
+            channel.send(0);
             quit_thread(round);
         });
         drop(theirs);
-        init.hear();
+        init.receive();
         check!(
             init.wait(),
             End::Exit(round),
             "init's status is its threads'"
         );
-        mine.hear_the_end();
+        mine.receive_end();
     }
 }

@@ -10,7 +10,7 @@ use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::ns_file::{inode_of, setns, two_levels, NsFile};
 use crate::process::{
-    attempt_fork, fork, new_ns, pid, pidfd_open, unshare, unshare_pid, wait_for_word, End,
+    attempt_fork, fork, new_ns, pid, pidfd_open, unshare, unshare_pid, wait_for_message, End,
 };
 
 use super::maker;
@@ -33,7 +33,7 @@ pub const TESTS: &[Test] = tests![
 ];
 
 fn into_a_child() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     for (flags, number) in [(0, 2), (libc::CLONE_NEWPID, 3)] {
         check!(file.enter(flags), Ok(()), "setns with {flags:#x}");
@@ -50,14 +50,14 @@ fn by_the_link_for_children() {
 
 fn into_the_own() {
     check!(NsFile::of("self").enter(0), Ok(()));
-    let child = fork(|talk| talk.say(pid()));
-    check!(child.hear(), child.pid, "the child's number for itself");
-    let init = new_ns(|talk| {
+    let child = fork(|channel| channel.send(pid()));
+    check!(child.receive(), child.pid, "the child's number for itself");
+    let init = new_ns(|channel| {
         check!(NsFile::of("self").enter(libc::CLONE_NEWPID), Ok(()));
         check!(Clone::new(0).attempt_inside(), Ok(2));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn into_a_grandchild() {
@@ -67,7 +67,7 @@ fn into_a_grandchild() {
 }
 
 fn from_one_child_into_another() {
-    let (first, second) = (new_ns(wait_for_word), new_ns(wait_for_word));
+    let (first, second) = (new_ns(wait_for_message), new_ns(wait_for_message));
     let (one, other) = (NsFile::of(first.pid), NsFile::of(second.pid));
     for number in 2..5 {
         check!(one.enter(0), Ok(()));
@@ -86,51 +86,51 @@ fn there_and_back() {
         check!(inode_of("self", "pid_for_children"), file.inode());
         check!(inode_of("self", "pid"), own.inode(), "the caller's own");
     }
-    let child = fork(|talk| talk.say(pid()));
-    check!(child.hear(), child.pid, "the child's number for itself");
+    let child = fork(|channel| channel.send(pid()));
+    check!(child.receive(), child.pid, "the child's number for itself");
 }
 
 fn not_into_a_parent() {
     let top = NsFile::of("self");
-    let outer = new_ns(|talk| {
+    let outer = new_ns(|channel| {
         let parent = NsFile::of("self");
-        let inner = new_ns(|talk| {
+        let inner = new_ns(|channel| {
             for file in [&top, &parent] {
                 check!(file.enter(0), Err(Errno::EINVAL));
                 check!(file.enter(libc::CLONE_NEWPID), Err(Errno::EINVAL));
             }
             check!(Clone::new(0).attempt_inside(), Ok(2));
-            talk.give(NsFile::of("self").fd());
-            talk.hear_or_end();
+            channel.send_fd(NsFile::of("self").fd());
+            channel.receive_or_end();
         });
-        let child = NsFile::from_fd(inner.talk.take());
+        let child = NsFile::from_fd(inner.channel.receive_fd());
         check!(top.enter(0), Err(Errno::EINVAL));
         // A member whose parent is above cannot leave either.
         check!(child.enter(0), Ok(()));
-        let member = fork(|talk| {
+        let member = fork(|channel| {
             check!(parent.enter(0), Err(Errno::EINVAL));
-            talk.say(0);
+            channel.send(0);
         });
-        member.hear();
-        talk.say(0);
+        member.receive();
+        channel.send(0);
     });
-    outer.hear();
+    outer.receive();
 }
 
 fn not_into_a_sibling() {
-    let sibling = new_ns(wait_for_word);
+    let sibling = new_ns(wait_for_message);
     let theirs = NsFile::of(sibling.pid);
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(theirs.enter(0), Err(Errno::EINVAL));
         check!(theirs.enter(libc::CLONE_NEWPID), Err(Errno::EINVAL));
         check!(Clone::new(0).attempt_inside(), Ok(2));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn not_with_another_type() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     for flags in [
         libc::CLONE_NEWUTS,
@@ -175,7 +175,7 @@ fn not_without_a_namespace() {
 }
 
 fn the_descriptor_is_not_needed_afterwards() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     check!(NsFile::of(init.pid).enter(0), Ok(()));
     check!(attempt_fork().is_ok(), true);
     init.end();
@@ -189,7 +189,7 @@ fn the_descriptor_is_not_needed_afterwards() {
 }
 
 fn one_thread_enters_for_itself() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     let number = std::thread::spawn(move || {
         check!(file.enter(libc::CLONE_NEWPID), Ok(()));
@@ -202,12 +202,12 @@ fn one_thread_enters_for_itself() {
         inode_of("self", "pid_for_children"),
         inode_of("self", "pid")
     );
-    let child = fork(|talk| talk.say(pid()));
-    check!(child.hear(), child.pid, "a child of the other thread");
+    let child = fork(|channel| channel.send(pid()));
+    check!(child.receive(), child.pid, "a child of the other thread");
 }
 
 fn no_new_namespace_while_children_go_elsewhere() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     check!(NsFile::of(init.pid).enter(0), Ok(()));
     check!(unshare(libc::CLONE_NEWPID), Err(Errno::EINVAL));
     check!(Clone::new(NEWPID).attempt(), Err(Errno::EINVAL));
@@ -222,10 +222,10 @@ fn entering_the_own_undoes_an_unshare() {
     let mut seen = vec![own.inode()];
     for _ in 0..5 {
         unshare_pid();
-        let child = Clone::new(0).start(wait_for_word).expect("clone3");
+        let child = Clone::new(0).start(wait_for_message).expect("clone3");
         seen.push(inode_of("self", "pid_for_children"));
         check!(own.enter(0), Ok(()));
-        child.say(0);
+        child.send(0);
         check!(child.wait(), End::Exit(0));
         check!(Clone::new(NEWPID).attempt_inside(), Ok(1));
     }

@@ -10,7 +10,8 @@ use crate::harness::Test;
 use crate::ns_file::{inode_of, setns, NsFile};
 use crate::privilege::become_nobody;
 use crate::process::{
-    fork, new_ns, pid, pidfd_open, unshare, unshare_pid, wait_for_word, wait_for_zombie, End,
+    fork, new_ns, pid, pidfd_open, sleeping_thread, unshare, unshare_pid, wait_for_message,
+    wait_for_zombie, End,
 };
 
 use super::maker;
@@ -54,7 +55,7 @@ fn enter(pidfd: &OwnedFd, flags: i32) -> nix::Result<()> {
 
 fn the_pid_namespace_alone() {
     let init = Clone::new(NEWPID | libc::CLONE_NEWUTS as u64)
-        .start(wait_for_word)
+        .start(wait_for_message)
         .expect("clone3");
     let before = inodes(pid());
     check!(enter(&init.pidfd(), libc::CLONE_NEWPID), Ok(()));
@@ -65,7 +66,7 @@ fn the_pid_namespace_alone() {
 fn with_the_other_namespaces() {
     let flags = KINDS[..5].iter().fold(0, |all, (flag, _)| all | flag);
     let init = Clone::new(NEWPID | flags as u64)
-        .start(wait_for_word)
+        .start(wait_for_message)
         .expect("clone3");
     let (theirs, own) = (inodes(init.pid), inode_of("self", "pid"));
     let all = KINDS.iter().fold(0, |all, (flag, _)| all | flag);
@@ -82,8 +83,8 @@ fn the_processes_own_not_its_childrens() {
         inode_of("self", "pid_for_children"),
         inode_of("self", "pid")
     );
-    let child = fork(|talk| talk.say(pid()));
-    check!(child.hear(), child.pid, "the child's number for itself");
+    let child = fork(|channel| channel.send(pid()));
+    check!(child.receive(), child.pid, "the child's number for itself");
 }
 
 fn of_the_caller() {
@@ -97,22 +98,20 @@ fn of_the_caller() {
 }
 
 fn of_a_thread() {
-    let init = new_ns(|talk| {
-        let (tell, told) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            tell.send(crate::process::tid()).expect("a number");
-            crate::process::sleep_for_ever()
-        });
+    let init = new_ns(|channel| {
         // SAFETY: the call takes no pointers, and gives a descriptor of our own.
         let thread = unsafe {
             const PIDFD_THREAD: i32 = libc::O_EXCL;
-            let number = told.recv().expect("a number");
+            let number = sleeping_thread();
             libc::syscall(libc::SYS_pidfd_open, number, PIDFD_THREAD)
         };
-        talk.give(Errno::result(thread).expect("pidfd_open") as i32);
-        talk.hear_or_end();
+        channel.send_fd(Errno::result(thread).expect("pidfd_open") as i32);
+        channel.receive_or_end();
     });
-    check!(enter(&init.talk.take(), libc::CLONE_NEWPID), Ok(()));
+    check!(
+        enter(&init.channel.receive_fd(), libc::CLONE_NEWPID),
+        Ok(())
+    );
     check!(
         Clone::new(0).attempt_inside(),
         Ok(3),
@@ -122,7 +121,7 @@ fn of_a_thread() {
 
 fn by_the_system_call_of_32_bit_programs() {
     const SETNS: i32 = 346;
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let pidfd = init.pidfd();
     let setns32 = |flags: i32| call32(SETNS, [pidfd.as_raw_fd() as u32, flags as u32, 0]);
     for flags in [0, libc::CLONE_NEWPID | libc::CLONE_VM] {
@@ -136,7 +135,7 @@ fn by_the_system_call_of_32_bit_programs() {
 }
 
 fn no_flags_and_wrong_flags() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let pidfd = init.pidfd();
     for flags in [
         0,
@@ -171,7 +170,7 @@ fn check_refused(pidfd: &OwnedFd, flags: i32, error: Errno) {
 fn all_or_nothing_outside_of_the_subtree() {
     let outside = pidfd_open(pid()).expect("pidfd_open");
     let others = KINDS[..5].iter().fold(0, |all, (flag, _)| all | flag);
-    let init = Clone::new(NEWPID | others as u64).start(|talk| {
+    let init = Clone::new(NEWPID | others as u64).start(|channel| {
         check_refused(&outside, libc::CLONE_NEWPID, Errno::EINVAL);
         for (flag, _) in &KINDS[..6] {
             check_refused(&outside, libc::CLONE_NEWPID | flag, Errno::EINVAL);
@@ -180,30 +179,30 @@ fn all_or_nothing_outside_of_the_subtree() {
         check!(Clone::new(0).attempt_inside(), Ok(2));
         check!(enter(&outside, others), Ok(()), "all but the pid namespace");
         check!(Clone::new(0).attempt_inside(), Ok(3));
-        talk.say(0);
+        channel.send(0);
     });
-    init.expect("clone3").hear();
+    init.expect("clone3").receive();
 }
 
 fn all_or_nothing_with_a_user_namespace() {
     // Nobody enters the user namespace that it is in; so the pid namespace is not entered either.
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let pidfd = init.pidfd();
     let both = libc::CLONE_NEWUSER | libc::CLONE_NEWPID;
     check_refused(&pidfd, both, Errno::EINVAL);
     check_refused(&pidfd, both | libc::CLONE_NEWUTS, Errno::EINVAL);
     check!(enter(&pidfd, libc::CLONE_NEWPID), Ok(()));
     check!(NsFile::of("self").enter(0), Ok(()));
-    let child = fork(|talk| {
+    let child = fork(|channel| {
         check!(unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWUTS), Ok(()));
         check_refused(&pidfd, libc::CLONE_NEWPID, Errno::EPERM);
-        talk.say(0);
+        channel.send(0);
     });
-    child.hear();
+    child.receive();
 }
 
 fn not_of_a_reaped_process() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let pidfd = init.pidfd();
     init.end();
     check_refused(&pidfd, libc::CLONE_NEWPID, Errno::ESRCH);
@@ -224,7 +223,7 @@ fn not_of_a_zombie() {
 }
 
 fn not_of_a_process_that_one_may_not_trace() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let pidfd = init.pidfd();
     become_nobody();
     check!(enter(&pidfd, libc::CLONE_NEWPID), Err(Errno::EPERM));
@@ -233,12 +232,12 @@ fn not_of_a_process_that_one_may_not_trace() {
 
 fn not_of_the_outside() {
     let outside = pidfd_open(pid()).expect("pidfd_open");
-    let sibling = new_ns(wait_for_word);
+    let sibling = new_ns(wait_for_message);
     let theirs = sibling.pidfd();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check_refused(&outside, libc::CLONE_NEWPID, Errno::EINVAL);
         check_refused(&theirs, libc::CLONE_NEWPID, Errno::EINVAL);
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }

@@ -8,7 +8,7 @@ use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::ns_file::{inode_of, setns, NsFile};
 use crate::privilege::{become_nobody, drop_capability, keep_only, CAP_SYS_ADMIN};
-use crate::process::{fork, new_ns, pid, unshare, wait_for_word, Child};
+use crate::process::{fork, new_ns, pid, unshare, wait_for_message, Child};
 
 pub const TESTS: &[Test] = tests![
     without_the_capability,
@@ -22,7 +22,7 @@ pub const TESTS: &[Test] = tests![
 ];
 
 fn without_the_capability() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     let pidfd = init.pidfd();
     drop_capability(CAP_SYS_ADMIN);
@@ -42,7 +42,7 @@ fn without_the_capability() {
 }
 
 fn with_the_capability_alone() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     keep_only(&[CAP_SYS_ADMIN]);
     check!(file.enter(0), Ok(()));
@@ -51,7 +51,7 @@ fn with_the_capability_alone() {
 
 fn the_capability_is_asked_for_first() {
     let outer = NsFile::of("self");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         drop_capability(CAP_SYS_ADMIN);
         check!(outer.enter(0), Err(Errno::EPERM), "an outer one");
         check!(
@@ -60,13 +60,13 @@ fn the_capability_is_asked_for_first() {
             "a wrong type"
         );
         check!(setns(-1, 0), Err(Errno::EBADF));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn a_descriptor_gives_no_power() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     become_nobody();
     check!(file.enter(0), Err(Errno::EPERM));
@@ -78,7 +78,7 @@ fn own_container() -> Child {
     become_nobody();
     nix::sys::prctl::set_dumpable(true).expect("PR_SET_DUMPABLE");
     let flags = NEWPID | libc::CLONE_NEWUSER as u64;
-    Clone::new(flags).start(wait_for_word).expect("clone3")
+    Clone::new(flags).start(wait_for_message).expect("clone3")
 }
 
 fn an_unprivileged_user_into_its_own() {
@@ -123,15 +123,15 @@ fn a_user_namespaces_root_into_the_outer() {
 }
 
 fn a_user_namespaces_root_into_one_of_the_outer() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
-    let child = fork(|talk| {
+    let child = fork(|channel| {
         check!(unshare(libc::CLONE_NEWUSER), Ok(()));
         check!(file.enter(0), Err(Errno::EPERM));
-        let child = fork(|talk| talk.say(pid()));
-        talk.say_all(&[child.hear(), child.pid]);
+        let child = fork(|channel| channel.send(pid()));
+        channel.send_all(&[child.receive(), child.pid]);
     });
-    let seen = child.hear_all();
+    let seen = child.receive_all();
     check!(
         seen[0],
         seen[1],

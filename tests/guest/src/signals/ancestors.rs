@@ -2,15 +2,16 @@
 
 use nix::sys::signal::Signal;
 
-use crate::catch::{self, catch_and_tell};
+use crate::channel::Channel;
 use crate::harness::Test;
-use crate::mail::Mail;
 use crate::mode;
 use crate::process::{
     become_subreaper, echo, fork, kill, new_ns, sleep_for_ever, unshare_pid, wait_for, End,
 };
-use crate::talk::Talk;
-use crate::way::WAYS;
+use crate::scm_credentials::CredentialsSocket;
+use crate::send_signal::SEND_CALLS;
+use crate::signal_capture::{self, capture_and_report};
+use crate::signal_state;
 
 pub const TESTS: &[Test] = tests![
     a_grandparent_is_an_ancestor,
@@ -25,24 +26,24 @@ pub const TESTS: &[Test] = tests![
 
 fn a_grandparent_is_an_ancestor() {
     mode::as_mainline();
-    let mail = Mail::new();
-    let outer = new_ns(|talk| {
-        let inner = new_ns(|talk| {
-            mail.send();
-            catch_and_tell(talk, &[libc::SIGTERM]);
+    let socket = CredentialsSocket::new();
+    let outer = new_ns(|channel| {
+        let inner = new_ns(|channel| {
+            socket.send();
+            capture_and_report(channel, &[libc::SIGTERM]);
         });
-        inner.hear();
-        talk.say(0);
-        talk.say_all(&inner.hear_all());
+        inner.receive();
+        channel.send(0);
+        channel.send_all(&inner.receive_all());
         check!(
             inner.wait(),
             End::Killed(libc::SIGKILL),
             "the end of the inner init"
         );
-        echo(talk);
+        echo(channel);
     });
-    let inner = mail.receive();
-    outer.hear();
+    let inner = socket.receive();
+    outer.receive();
     check!(
         kill(inner, libc::SIGINT),
         Ok(()),
@@ -50,7 +51,7 @@ fn a_grandparent_is_an_ancestor() {
     );
     check!(kill(inner, libc::SIGTERM), Ok(()));
     check!(
-        outer.hear_all()[..3],
+        outer.receive_all()[..3],
         [libc::SIGTERM, libc::SI_USER, 0],
         "signal, si_code and si_pid"
     );
@@ -60,36 +61,36 @@ fn a_grandparent_is_an_ancestor() {
 
 fn an_inner_init_dies_for_the_outer_one() {
     mode::as_mainline();
-    let outer = new_ns(|talk| {
-        for way in WAYS {
+    let outer = new_ns(|channel| {
+        for call in SEND_CALLS {
             let inner = new_ns(echo);
-            check!(way.send(inner.pid, libc::SIGTERM), Ok(()));
+            check!(call.send(inner.pid, libc::SIGTERM), Ok(()));
             inner.check_alive();
-            let killer = fork(|_| check!(way.send(inner.pid, libc::SIGKILL), Ok(())));
+            let killer = fork(|_| check!(call.send(inner.pid, libc::SIGKILL), Ok(())));
             check!(killer.wait(), End::Exit(0));
             check!(
                 inner.wait(),
                 End::Killed(libc::SIGKILL),
-                "the inner init's end by {way:?}"
+                "the inner init's end by {call:?}"
             );
         }
-        echo(talk);
+        echo(channel);
     });
     outer.check_alive();
 }
 
 fn kill_all_one_level_up_kills_those_below() {
     mode::as_mainline();
-    let (mine, theirs) = Talk::pair();
-    let outer = new_ns(|talk| {
-        let inner = new_ns(|talk| {
+    let (mine, theirs) = Channel::pair();
+    let outer = new_ns(|channel| {
+        let inner = new_ns(|channel| {
             fork(|_| sleep_for_ever());
-            talk.say(0);
+            channel.send(0);
             sleep_for_ever();
         });
-        inner.hear();
+        inner.receive();
         drop(theirs);
-        let killer = fork(|talk| {
+        let killer = fork(|channel| {
             check!(kill(-1, libc::SIGTERM), Ok(()), "SIGTERM to all");
             check!(
                 kill(inner.pid, 0),
@@ -97,15 +98,15 @@ fn kill_all_one_level_up_kills_those_below() {
                 "the inner init after SIGTERM to all"
             );
             check!(kill(-1, libc::SIGKILL), Ok(()), "SIGKILL to all");
-            talk.say(0);
+            channel.send(0);
         });
-        killer.hear();
+        killer.receive();
         check!(
             inner.wait(),
             End::Killed(libc::SIGKILL),
             "the end of the inner init"
         );
-        echo(talk);
+        echo(channel);
     });
     outer.check_alive();
     drop(mine);
@@ -114,18 +115,18 @@ fn kill_all_one_level_up_kills_those_below() {
 fn kill_of_a_group_with_an_init() {
     mode::as_mainline();
     unshare_pid();
-    let init = fork(|talk| {
+    let init = fork(|channel| {
         nix::unistd::setsid().expect("setsid");
         let member = fork(|_| sleep_for_ever());
-        talk.say(0);
+        channel.send(0);
         check!(
             member.wait(),
             End::Killed(libc::SIGTERM),
             "the end of a member in init's group"
         );
-        echo(talk);
+        echo(channel);
     });
-    init.hear();
+    init.receive();
     check!(
         kill(-init.pid, libc::SIGTERM),
         Ok(()),
@@ -140,22 +141,22 @@ fn kill_of_a_group_with_an_init() {
     check!(init.wait(), End::Killed(libc::SIGKILL));
 }
 
-/// An init whose maker dies; `story` is init's, after it has asked for `signal` at that moment.
-/// Returns init's number here and the line to it.
-fn init_of_a_dying_maker(signal: Signal, story: fn(&Talk)) -> (i32, Talk) {
+/// An init whose maker dies; `body` is init's, after it has asked for `signal` at that moment.
+/// Returns init's number here and the channel to it.
+fn init_of_a_dying_maker(signal: Signal, body: fn(&Channel)) -> (i32, Channel) {
     become_subreaper();
-    let (mine, theirs) = Talk::pair();
-    let maker = fork(|talk| {
-        let init = new_ns(|talk| {
+    let (mine, theirs) = Channel::pair();
+    let maker = fork(|channel| {
+        let init = new_ns(|channel| {
             nix::sys::prctl::set_pdeathsig(signal).expect("PR_SET_PDEATHSIG");
-            talk.say(0);
-            story(&theirs);
+            channel.send(0);
+            body(&theirs);
         });
-        init.hear();
-        talk.say(init.pid);
+        init.receive();
+        channel.send(init.pid);
         sleep_for_ever();
     });
-    let init = maker.hear();
+    let init = maker.receive();
     maker.end();
     (init, mine)
 }
@@ -172,47 +173,47 @@ fn a_parents_death_kills_init() {
 fn a_parents_death_with_a_default_action() {
     mode::as_mainline();
     let (_, line) = init_of_a_dying_maker(Signal::SIGTERM, echo);
-    line.say(3);
+    line.send(3);
     check!(
-        line.hear(),
+        line.receive(),
         3,
         "the answer of init after SIGTERM at its maker's death"
     );
 }
 
 fn a_parents_death_with_a_handler() {
-    catch::block(Signal::SIGTERM);
-    let (_, line) = init_of_a_dying_maker(Signal::SIGTERM, |talk| {
-        catch::catch(&[libc::SIGTERM]);
-        catch::unblock(Signal::SIGTERM);
-        talk.say_all(&catch::next().to_numbers()[..4]);
+    signal_state::block(libc::SIGTERM);
+    let (_, line) = init_of_a_dying_maker(Signal::SIGTERM, |channel| {
+        signal_capture::capture(&[libc::SIGTERM]);
+        signal_state::unblock(libc::SIGTERM);
+        channel.send_all(&signal_capture::next().to_numbers()[..4]);
     });
     check!(
-        line.hear_all(),
+        line.receive_all(),
         [libc::SIGTERM, libc::SI_USER, 0, 0],
         "signal, si_code, si_pid and si_uid"
     );
 }
 
 fn a_parents_death_inside() {
-    let init = new_ns(|talk| {
-        let parent = fork(|talk| {
-            let child = fork(|talk| {
+    let init = new_ns(|channel| {
+        let parent = fork(|channel| {
+            let child = fork(|channel| {
                 nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).expect("PR_SET_PDEATHSIG");
-                talk.say(0);
+                channel.send(0);
                 sleep_for_ever();
             });
-            child.hear();
-            talk.say(child.pid);
+            child.receive();
+            channel.send(child.pid);
         });
-        let child = parent.hear();
+        let child = parent.receive();
         check!(parent.wait(), End::Exit(0));
         check!(
             wait_for(child),
             End::Killed(libc::SIGTERM),
             "the end of a member with its parent"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }

@@ -4,12 +4,15 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use super::DEADLY;
-use crate::catch;
 use crate::harness::Test;
 use crate::mode;
 use crate::privilege::become_nobody;
-use crate::process::{echo, fork, kill, new_ns, sleep_for_ever, unshare_pid, wait_any, End};
-use crate::way::{Way, FORGED_PID, VALUE, WAYS};
+use crate::process::{
+    echo, fork, kill, new_ns, sleep_for_ever, sleeping_thread, unshare_pid, wait_any, End,
+};
+use crate::send_signal::{SendCall, FORGED_PID, SEND_CALLS, VALUE};
+use crate::signal_capture;
+use crate::signal_state;
 
 pub const TESTS: &[Test] = tests![
     init_survives_every_default_action,
@@ -29,15 +32,15 @@ pub const TESTS: &[Test] = tests![
     a_member_without_privilege,
 ];
 
-/// Lets a child of the caller attack its process 1 in every way with each signal.
+/// Lets a child of the caller attack its process 1 by every call with each signal.
 fn attack(signals: &[i32]) {
     let attacker = fork(|_| {
-        for way in WAYS {
+        for call in SEND_CALLS {
             for signal in signals {
                 check!(
-                    way.send(1, *signal),
+                    call.send(1, *signal),
                     Ok(()),
-                    "signal {signal} to init by {way:?}"
+                    "signal {signal} to init by {call:?}"
                 );
             }
         }
@@ -46,55 +49,55 @@ fn attack(signals: &[i32]) {
 }
 
 fn init_survives_every_default_action() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         attack(&DEADLY);
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
 
 fn init_survives_sigkill_and_sigstop() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         attack(&[libc::SIGKILL, libc::SIGSTOP]);
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
 
 fn init_survives_itself() {
-    let init = new_ns(|talk| {
-        for way in WAYS {
+    let init = new_ns(|channel| {
+        for call in SEND_CALLS {
             for signal in DEADLY.iter().chain(&[libc::SIGKILL, libc::SIGSTOP]) {
                 check!(
-                    way.send(1, *signal),
+                    call.send(1, *signal),
                     Ok(()),
-                    "signal {signal} to myself by {way:?}"
+                    "signal {signal} to myself by {call:?}"
                 );
             }
         }
         // Before this the group is that of the outside, which would die.
         nix::unistd::setsid().expect("setsid");
         check!(kill(0, libc::SIGKILL), Ok(()), "SIGKILL to init's group");
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
 
 fn init_survives_its_threads() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let (go, gone) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let own = crate::process::tid();
-            gone.recv().expect("a word");
+            gone.recv().expect("a message");
             for signal in DEADLY.iter().chain(&[libc::SIGKILL, libc::SIGSTOP]) {
-                check!(Way::Tkill.send(own, *signal), Ok(()));
-                check!(Way::Kill.send(1, *signal), Ok(()));
+                check!(SendCall::Tkill.send(own, *signal), Ok(()));
+                check!(SendCall::Kill.send(1, *signal), Ok(()));
             }
         });
         // While a thread is being made its maker blocks every signal; see the next test.
-        go.send(()).expect("a word");
+        go.send(()).expect("a message");
         thread.join().expect("join");
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
@@ -103,20 +106,15 @@ fn init_survives_its_threads() {
 /// block it takes it with its default action, which nothing prevents on the sending side.
 fn a_signal_that_only_the_leader_blocks_ends_init() {
     mode::as_mainline();
-    let init = new_ns(|talk| {
-        let (go, gone) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            go.send(()).expect("a word");
-            sleep_for_ever();
-        });
-        gone.recv().expect("a word");
-        catch::block(Signal::SIGTERM);
-        talk.say(0);
+    let init = new_ns(|channel| {
+        sleeping_thread();
+        signal_state::block(libc::SIGTERM);
+        channel.send(0);
         let member = fork(|_| check!(kill(1, libc::SIGTERM), Ok(())));
         check!(member.wait(), End::Exit(0), "the end of the sender");
         sleep_for_ever();
     });
-    init.hear();
+    init.receive();
     check!(init.wait(), End::Killed(libc::SIGTERM));
 }
 
@@ -129,78 +127,78 @@ fn init_survives_a_member_with_a_parent_outside() {
 }
 
 fn an_inner_init_survives_its_children() {
-    let outer = new_ns(|talk| {
-        let inner = new_ns(|talk| {
+    let outer = new_ns(|channel| {
+        let inner = new_ns(|channel| {
             attack(&DEADLY);
             attack(&[libc::SIGKILL, libc::SIGSTOP]);
-            echo(talk);
+            echo(channel);
         });
         inner.check_alive();
-        echo(talk);
+        echo(channel);
     });
     outer.check_alive();
 }
 
 fn init_catches_what_it_asked_for() {
-    let init = new_ns(|talk| {
-        catch::catch(&[libc::SIGTERM, 34]);
+    let init = new_ns(|channel| {
+        signal_capture::capture(&[libc::SIGTERM, 34]);
         for signal in [libc::SIGTERM, 34] {
-            for way in WAYS {
-                let sender = fork(|_| check!(way.send(1, signal), Ok(())));
-                let caught = catch::next();
-                check!(caught.signal, signal, "signal by {way:?}");
-                check!(caught.code, way.code(), "si_code by {way:?}");
-                let number = if way.carries_info() {
+            for call in SEND_CALLS {
+                let sender = fork(|_| check!(call.send(1, signal), Ok(())));
+                let caught = signal_capture::next();
+                check!(caught.signal, signal, "signal by {call:?}");
+                check!(caught.code, call.code(), "si_code by {call:?}");
+                let number = if call.carries_info() {
                     FORGED_PID
                 } else {
                     sender.pid
                 };
-                check!(caught.pid, number, "si_pid by {way:?}");
-                if way.carries_info() {
-                    check!(caught.value, VALUE, "si_value by {way:?}");
+                check!(caught.pid, number, "si_pid by {call:?}");
+                if call.carries_info() {
+                    check!(caught.value, VALUE, "si_value by {call:?}");
                 }
                 check!(sender.wait(), End::Exit(0));
             }
         }
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn init_ignores_what_it_asked_to() {
-    let init = new_ns(|talk| {
-        catch::ignore(Signal::SIGTERM);
+    let init = new_ns(|channel| {
+        signal_state::ignore(libc::SIGTERM);
         attack(&[libc::SIGTERM, libc::SIGURG, libc::SIGCONT, libc::SIGWINCH]);
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
 
 fn a_blocked_signal_waits_and_then_does_nothing() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         for signal in [Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGTSTP] {
-            catch::block(signal);
+            signal_state::block(signal as i32);
             attack(&[signal as i32]);
             check!(
-                catch::is_pending(signal),
+                signal_state::is_pending(signal as i32),
                 true,
                 "{signal} is pending while blocked"
             );
-            catch::unblock(signal);
+            signal_state::unblock(signal as i32);
             check!(
-                catch::is_pending(signal),
+                signal_state::is_pending(signal as i32),
                 false,
                 "{signal} is pending when unblocked"
             );
         }
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
 
 fn a_blocked_signal_can_be_waited_for() {
-    let init = new_ns(|talk| {
-        catch::block(Signal::SIGTERM);
+    let init = new_ns(|channel| {
+        signal_state::block(libc::SIGTERM);
         let sender = fork(|_| check!(kill(1, libc::SIGTERM), Ok(())));
         check!(
             nix::sys::signal::SigSet::from(Signal::SIGTERM).wait(),
@@ -208,50 +206,50 @@ fn a_blocked_signal_can_be_waited_for() {
             "sigwait by init"
         );
         check!(sender.wait(), End::Exit(0));
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
 
 fn a_signal_caught_after_it_was_blocked() {
-    let init = new_ns(|talk| {
-        catch::block(Signal::SIGTERM);
+    let init = new_ns(|channel| {
+        signal_state::block(libc::SIGTERM);
         let sender = fork(|_| check!(kill(1, libc::SIGTERM), Ok(())));
         check!(sender.wait(), End::Exit(0));
-        catch::catch(&[libc::SIGTERM]);
-        catch::unblock(Signal::SIGTERM);
-        let caught = catch::next();
-        talk.say_all(&[caught.signal, caught.pid, sender.pid]);
+        signal_capture::capture(&[libc::SIGTERM]);
+        signal_state::unblock(libc::SIGTERM);
+        let caught = signal_capture::next();
+        channel.send_all(&[caught.signal, caught.pid, sender.pid]);
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [libc::SIGTERM, 2, 2],
         "the signal, si_pid and the sender's number"
     );
 }
 
 fn members_are_ordinary() {
-    let init = new_ns(|talk| {
-        for way in WAYS {
+    let init = new_ns(|channel| {
+        for call in SEND_CALLS {
             for signal in [libc::SIGTERM, libc::SIGKILL, libc::SIGINT] {
                 let member = fork(|_| sleep_for_ever());
-                let sender = fork(|_| check!(way.send(member.pid, signal), Ok(())));
+                let sender = fork(|_| check!(call.send(member.pid, signal), Ok(())));
                 check!(sender.wait(), End::Exit(0));
                 check!(
                     member.wait(),
                     End::Killed(signal),
-                    "the end of a member by {way:?}"
+                    "the end of a member by {call:?}"
                 );
             }
         }
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn a_member_stops_and_continues() {
     use nix::sys::wait::{WaitPidFlag, WaitStatus};
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let member = fork(|_| sleep_for_ever());
         let number = nix::unistd::Pid::from_raw(member.pid);
         member.kill(libc::SIGSTOP);
@@ -265,21 +263,21 @@ fn a_member_stops_and_continues() {
             crate::process::wait_event(member.pid, WaitPidFlag::WCONTINUED),
             WaitStatus::Continued(number)
         );
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn a_member_without_privilege() {
-    let init = new_ns(|talk| {
-        catch::catch(&[libc::SIGTERM]);
+    let init = new_ns(|channel| {
+        signal_capture::capture(&[libc::SIGTERM]);
         let member = fork(|_| {
             become_nobody();
-            for way in WAYS {
+            for call in SEND_CALLS {
                 check!(
-                    way.send(1, libc::SIGTERM),
+                    call.send(1, libc::SIGTERM),
                     Err(Errno::EPERM),
-                    "SIGTERM to init by nobody by {way:?}"
+                    "SIGTERM to init by nobody by {call:?}"
                 );
             }
             check!(
@@ -290,7 +288,7 @@ fn a_member_without_privilege() {
         });
         let (number, end) = wait_any();
         check!((number, end), (member.pid, End::Exit(0)));
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }

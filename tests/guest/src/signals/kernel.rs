@@ -1,11 +1,12 @@
 //! Signals that the kernel makes: timers, faults, limits.
 
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
 
-use crate::catch;
 use crate::harness::Test;
 use crate::process::{echo, fork, new_ns, sleep_for_ever, Child, End};
+use crate::send_signal::send_by_timer;
+use crate::signal_capture;
+use crate::signal_state;
 
 pub const TESTS: &[Test] = tests![
     an_alarm_with_the_default_action,
@@ -47,52 +48,29 @@ fn let_the_alarm_go_off() {
 }
 
 fn an_alarm_with_the_default_action() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let_the_alarm_go_off();
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
 
 fn an_alarm_with_a_handler() {
-    let init = new_ns(|talk| {
-        catch::catch(&[libc::SIGALRM]);
+    let init = new_ns(|channel| {
+        signal_capture::capture(&[libc::SIGALRM]);
         let_the_alarm_go_off();
-        let caught = catch::next();
-        talk.say_all(&[caught.signal, caught.code, caught.pid]);
+        let caught = signal_capture::next();
+        channel.send_all(&[caught.signal, caught.code, caught.pid]);
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [libc::SIGALRM, libc::SI_KERNEL, 0],
         "signal, si_code and si_pid"
     );
 }
 
-/// Lets a timer send `signal` to this process, twice, and waits until it has.
-fn let_a_timer_send(signal: i32) {
-    // SAFETY: every pointer is to a live structure.
-    unsafe {
-        let mut event: libc::sigevent = std::mem::zeroed();
-        event.sigev_notify = libc::SIGEV_SIGNAL;
-        event.sigev_signo = signal;
-        let mut id = std::mem::zeroed();
-        check!(
-            libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut id),
-            0
-        );
-        for _ in 0..2 {
-            let mut timer: libc::itimerspec = std::mem::zeroed();
-            timer.it_value.tv_nsec = 1_000_000;
-            check!(libc::timer_settime(id, 0, &timer, std::ptr::null_mut()), 0);
-            while timer.it_value.tv_sec != 0 || timer.it_value.tv_nsec != 0 {
-                check!(libc::timer_gettime(id, &mut timer), 0);
-            }
-        }
-    }
-}
-
 fn a_timer_with_the_default_action() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         for signal in [
             libc::SIGALRM,
             libc::SIGTERM,
@@ -100,25 +78,29 @@ fn a_timer_with_the_default_action() {
             libc::SIGSTOP,
             34,
         ] {
-            let_a_timer_send(signal);
+            send_by_timer(signal);
         }
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
 
 fn a_timer_with_a_handler() {
-    let init = new_ns(|talk| {
-        catch::catch(&[34]);
-        let_a_timer_send(34);
-        let caught = catch::next();
-        talk.say_all(&[caught.signal, caught.code]);
+    let init = new_ns(|channel| {
+        signal_capture::capture(&[34]);
+        send_by_timer(34);
+        let caught = signal_capture::next();
+        channel.send_all(&[caught.signal, caught.code]);
     });
-    check!(init.hear_all(), [34, libc::SI_TIMER], "signal and si_code");
+    check!(
+        init.receive_all(),
+        [34, libc::SI_TIMER],
+        "signal and si_code"
+    );
 }
 
 fn an_alarm_kills_a_member() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let member = fork(|_| {
             let_the_alarm_go_off();
             sleep_for_ever();
@@ -128,7 +110,7 @@ fn an_alarm_kills_a_member() {
             End::Killed(libc::SIGALRM),
             "the end of a member"
         );
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
@@ -164,57 +146,57 @@ fn a_breakpoint_ends_init() {
 
 fn a_fault_that_is_blocked_ends_init() {
     let init = init_that(|| {
-        catch::block(Signal::SIGSEGV);
+        signal_state::block(libc::SIGSEGV);
         touch_null();
     });
     check!(init.wait(), End::Killed(libc::SIGSEGV));
 }
 
 fn a_fault_with_a_handler() {
-    let init = new_ns(|talk| {
-        catch::catch(&[libc::SIGTRAP]);
+    let init = new_ns(|channel| {
+        signal_capture::capture(&[libc::SIGTRAP]);
         // SAFETY: the trap only raises a signal, which is caught.
         unsafe { std::arch::asm!("int3") };
-        talk.say(catch::next().signal);
-        echo(talk);
+        channel.send(signal_capture::next().signal);
+        echo(channel);
     });
-    check!(init.hear(), libc::SIGTRAP);
+    check!(init.receive(), libc::SIGTRAP);
     init.check_alive();
 }
 
 fn a_fault_ends_the_whole_namespace() {
-    let (mine, theirs) = crate::talk::Talk::pair();
+    let (mine, theirs) = crate::channel::Channel::pair();
     let init = new_ns(|_| {
-        let inner = new_ns(|talk| {
+        let inner = new_ns(|channel| {
             fork(|_| sleep_for_ever());
-            talk.say(0);
+            channel.send(0);
             sleep_for_ever();
         });
-        inner.hear();
+        inner.receive();
         touch_null();
     });
     drop(theirs);
     check!(init.wait(), End::Killed(libc::SIGSEGV));
-    mine.hear_the_end();
+    mine.receive_end();
 }
 
 fn a_fault_of_a_member_ends_it_alone() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let member = fork(|_| touch_null());
         check!(
             member.wait(),
             End::Killed(libc::SIGSEGV),
             "the end of a member"
         );
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
 
 fn a_broken_pipe() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let write_to_nobody = || {
-            catch::set_default(Signal::SIGPIPE);
+            signal_state::set_default(libc::SIGPIPE);
             let (read_end, write_end) = nix::unistd::pipe().expect("pipe");
             drop(read_end);
             nix::unistd::write(&write_end, b"x").map(drop)
@@ -232,14 +214,14 @@ fn a_broken_pipe() {
             End::Killed(libc::SIGPIPE),
             "the end of a member"
         );
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }
 
 fn a_file_too_large() {
     use nix::sys::resource::{setrlimit, Resource};
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let file = nix::sys::memfd::memfd_create(c"large", nix::sys::memfd::MFdFlags::empty())
             .expect("memfd");
         setrlimit(Resource::RLIMIT_FSIZE, 10, 10).expect("RLIMIT_FSIZE");
@@ -256,7 +238,7 @@ fn a_file_too_large() {
             End::Killed(libc::SIGXFSZ),
             "the end of a member"
         );
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
 }

@@ -2,11 +2,11 @@
 //! for; from an ancestor namespace SIGKILL and SIGSTOP as well.
 
 pub mod ancestors;
-pub mod crowds;
-pub mod info;
+pub mod broadcast;
 pub mod inside;
 pub mod kernel;
 pub mod outside;
+pub mod siginfo;
 
 /// Signals whose default action would end, dump or stop an ordinary process.
 const DEADLY: [i32; 14] = [

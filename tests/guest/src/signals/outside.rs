@@ -5,14 +5,17 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
 use super::DEADLY;
-use crate::catch::{self, catch_and_tell};
+use crate::channel::Channel;
 use crate::harness::Test;
-use crate::mail::Mail;
 use crate::mode;
 use crate::privilege::become_nobody;
-use crate::process::{echo, fork, kill, new_ns, sleep_for_ever, wait_event, Child, End};
-use crate::talk::Talk;
-use crate::way::{Way, VALUE, WAYS};
+use crate::process::{
+    check_continues, check_stops, echo, fork, kill, new_ns, sleep_for_ever, wait_event, End,
+};
+use crate::scm_credentials::CredentialsSocket;
+use crate::send_signal::{SendCall, SEND_CALLS, VALUE};
+use crate::signal_capture::{self, capture_and_report};
+use crate::signal_state;
 
 pub const TESTS: &[Test] = tests![
     init_survives_every_default_action,
@@ -33,12 +36,12 @@ pub const TESTS: &[Test] = tests![
 fn init_survives_every_default_action() {
     mode::as_mainline();
     let init = new_ns(echo);
-    for way in WAYS {
+    for call in SEND_CALLS {
         for signal in DEADLY {
             check!(
-                way.send(init.pid, signal),
+                call.send(init.pid, signal),
                 Ok(()),
-                "signal {signal} to init by {way:?}"
+                "signal {signal} to init by {call:?}"
             );
             init.check_alive();
         }
@@ -46,93 +49,72 @@ fn init_survives_every_default_action() {
 }
 
 fn sigkill_kills_init() {
-    for way in WAYS {
+    for call in SEND_CALLS {
         let init = new_ns(echo);
         init.check_alive();
         check!(
-            way.send(init.pid, libc::SIGKILL),
+            call.send(init.pid, libc::SIGKILL),
             Ok(()),
-            "SIGKILL to init by {way:?}"
+            "SIGKILL to init by {call:?}"
         );
         check!(
             init.wait(),
             End::Killed(libc::SIGKILL),
-            "init's end by {way:?}"
+            "init's end by {call:?}"
         );
     }
 }
 
-/// Waits until a child has stopped for SIGSTOP.
-#[track_caller]
-fn check_stops(child: &Child, words: &str) {
-    let stopped = WaitStatus::Stopped(Pid::from_raw(child.pid), Signal::SIGSTOP);
-    check!(
-        wait_event(child.pid, WaitPidFlag::WUNTRACED),
-        stopped,
-        "SIGSTOP {words}"
-    );
-}
-
-#[track_caller]
-fn check_continues(child: &Child, words: &str) {
-    let continued = WaitStatus::Continued(Pid::from_raw(child.pid));
-    check!(
-        wait_event(child.pid, WaitPidFlag::WCONTINUED),
-        continued,
-        "SIGCONT {words}"
-    );
-}
-
 fn sigstop_stops_and_sigcont_continues_init() {
     let init = new_ns(echo);
-    for way in WAYS {
+    for call in SEND_CALLS {
         init.check_alive();
         check!(
-            way.send(init.pid, libc::SIGSTOP),
+            call.send(init.pid, libc::SIGSTOP),
             Ok(()),
-            "SIGSTOP to init by {way:?}"
+            "SIGSTOP to init by {call:?}"
         );
-        check_stops(&init, &format!("by {way:?}"));
+        check_stops(&init, libc::SIGSTOP, &format!("by {call:?}"));
         check!(
-            way.send(init.pid, libc::SIGCONT),
+            call.send(init.pid, libc::SIGCONT),
             Ok(()),
-            "SIGCONT to init by {way:?}"
+            "SIGCONT to init by {call:?}"
         );
-        check_continues(&init, &format!("by {way:?}"));
+        check_continues(&init, &format!("by {call:?}"));
     }
     init.check_alive();
 }
 
 fn init_catches_what_it_asked_for() {
-    let init = new_ns(|talk| catch_and_tell(talk, &[libc::SIGTERM, libc::SIGCONT, 34]));
-    init.hear();
-    for way in WAYS {
+    let init = new_ns(|channel| capture_and_report(channel, &[libc::SIGTERM, libc::SIGCONT, 34]));
+    init.receive();
+    for call in SEND_CALLS {
         for signal in [libc::SIGTERM, libc::SIGCONT, 34] {
-            check!(way.send(init.pid, signal), Ok(()));
-            let seen = init.hear_all();
+            check!(call.send(init.pid, signal), Ok(()));
+            let seen = init.receive_all();
             check!(
                 seen[..4],
-                [signal, way.code(), 0, 0],
-                "signal, si_code, si_pid and si_uid by {way:?}"
+                [signal, call.code(), 0, 0],
+                "signal, si_code, si_pid and si_uid by {call:?}"
             );
-            if way.carries_info() {
-                check!(seen[4], VALUE, "si_value by {way:?}");
+            if call.carries_info() {
+                check!(seen[4], VALUE, "si_value by {call:?}");
             }
         }
     }
 }
 
 fn init_ignores_what_it_asked_to() {
-    let init = new_ns(|talk| {
-        catch::ignore(Signal::SIGTERM);
-        echo(talk);
+    let init = new_ns(|channel| {
+        signal_state::ignore(libc::SIGTERM);
+        echo(channel);
     });
     init.check_alive();
-    for way in WAYS {
+    for call in SEND_CALLS {
         check!(
-            way.send(init.pid, libc::SIGTERM),
+            call.send(init.pid, libc::SIGTERM),
             Ok(()),
-            "SIGTERM to init by {way:?}"
+            "SIGTERM to init by {call:?}"
         );
         init.check_alive();
     }
@@ -140,43 +122,43 @@ fn init_ignores_what_it_asked_to() {
 
 fn a_blocked_signal_waits_and_then_does_nothing() {
     mode::as_mainline();
-    let init = new_ns(|talk| {
-        catch::block(Signal::SIGTERM);
-        talk.say(0);
-        talk.hear();
+    let init = new_ns(|channel| {
+        signal_state::block(libc::SIGTERM);
+        channel.send(0);
+        channel.receive();
         check!(
-            catch::is_pending(Signal::SIGTERM),
+            signal_state::is_pending(libc::SIGTERM),
             true,
             "SIGTERM is pending while blocked"
         );
-        catch::unblock(Signal::SIGTERM);
+        signal_state::unblock(libc::SIGTERM);
         check!(
-            catch::is_pending(Signal::SIGTERM),
+            signal_state::is_pending(libc::SIGTERM),
             false,
             "SIGTERM is pending when unblocked"
         );
-        echo(talk);
+        echo(channel);
     });
-    init.hear();
+    init.receive();
     init.kill(libc::SIGTERM);
-    init.say(0);
+    init.send(0);
     init.check_alive();
 }
 
 fn a_signal_caught_after_it_was_blocked() {
-    let init = new_ns(|talk| {
-        catch::block(Signal::SIGTERM);
-        talk.say(0);
-        talk.hear();
-        catch::catch(&[libc::SIGTERM]);
-        catch::unblock(Signal::SIGTERM);
-        talk.say_all(&catch::next().to_numbers()[..4]);
+    let init = new_ns(|channel| {
+        signal_state::block(libc::SIGTERM);
+        channel.send(0);
+        channel.receive();
+        signal_capture::capture(&[libc::SIGTERM]);
+        signal_state::unblock(libc::SIGTERM);
+        channel.send_all(&signal_capture::next().to_numbers()[..4]);
     });
-    init.hear();
+    init.receive();
     init.kill(libc::SIGTERM);
-    init.say(0);
+    init.send(0);
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [libc::SIGTERM, libc::SI_USER, 0, 0],
         "signal, si_code, si_pid and si_uid"
     );
@@ -187,7 +169,7 @@ fn a_stopped_init_survives_sigterm() {
     let init = new_ns(echo);
     init.check_alive();
     init.kill(libc::SIGSTOP);
-    check_stops(&init, "before SIGTERM");
+    check_stops(&init, libc::SIGSTOP, "before SIGTERM");
     init.kill(libc::SIGTERM);
     init.kill(libc::SIGQUIT);
     init.kill(libc::SIGCONT);
@@ -196,52 +178,52 @@ fn a_stopped_init_survives_sigterm() {
 }
 
 fn a_stopped_init_survives_sigkill_from_inside() {
-    let (order, ordered) = Talk::pair();
-    let init = new_ns(|talk| {
+    let (order, ordered) = Channel::pair();
+    let init = new_ns(|channel| {
         fork(|_| {
-            ordered.hear();
-            for way in WAYS {
-                check!(way.send(1, libc::SIGKILL), Ok(()));
+            ordered.receive();
+            for call in SEND_CALLS {
+                check!(call.send(1, libc::SIGKILL), Ok(()));
             }
-            ordered.say(0);
+            ordered.send(0);
         });
-        echo(talk);
+        echo(channel);
     });
     init.check_alive();
     init.kill(libc::SIGSTOP);
-    check_stops(&init, "before the attack");
-    order.say(0);
-    order.hear();
+    check_stops(&init, libc::SIGSTOP, "before the attack");
+    order.send(0);
+    order.receive();
     init.kill(libc::SIGCONT);
     check_continues(&init, "after the attack");
     init.check_alive();
 }
 
 fn members_are_ordinary() {
-    let mail = Mail::new();
-    let (wait, waited) = Talk::pair();
-    let init = new_ns(|talk| {
-        for way in WAYS {
+    let socket = CredentialsSocket::new();
+    let (wait, waited) = Channel::pair();
+    let init = new_ns(|channel| {
+        for call in SEND_CALLS {
             let member = fork(|_| {
-                mail.send();
+                socket.send();
                 sleep_for_ever();
             });
             check!(
                 member.wait(),
                 End::Killed(libc::SIGTERM),
-                "the end of a member by {way:?}"
+                "the end of a member by {call:?}"
             );
-            waited.say(0);
+            waited.send(0);
         }
-        echo(talk);
+        echo(channel);
     });
-    for way in WAYS {
+    for call in SEND_CALLS {
         check!(
-            way.send(mail.receive(), libc::SIGTERM),
+            call.send(socket.receive(), libc::SIGTERM),
             Ok(()),
-            "SIGTERM to a member by {way:?}"
+            "SIGTERM to a member by {call:?}"
         );
-        wait.hear();
+        wait.receive();
     }
     init.check_alive();
 }
@@ -250,11 +232,11 @@ fn without_privilege() {
     let init = new_ns(echo);
     let nobody = fork(|_| {
         become_nobody();
-        for way in WAYS {
+        for call in SEND_CALLS {
             check!(
-                way.send(init.pid, libc::SIGKILL),
+                call.send(init.pid, libc::SIGKILL),
                 Err(nix::errno::Errno::EPERM),
-                "SIGKILL by nobody by {way:?}"
+                "SIGKILL by nobody by {call:?}"
             );
         }
     });
@@ -263,15 +245,15 @@ fn without_privilege() {
 }
 
 fn queued_signals_come_in_order() {
-    let init = new_ns(|talk| catch_and_tell(talk, &[34, 35, 36]));
-    init.hear();
+    let init = new_ns(|channel| capture_and_report(channel, &[34, 35, 36]));
+    init.receive();
     init.kill(libc::SIGSTOP);
-    check_stops(&init, "before the queue");
+    check_stops(&init, libc::SIGSTOP, "before the queue");
     for signal in [36, 34, 35, 34] {
-        check!(Way::Sigqueue.send(init.pid, signal), Ok(()));
+        check!(SendCall::Sigqueue.send(init.pid, signal), Ok(()));
     }
     init.kill(libc::SIGCONT);
-    let mut seen: Vec<i32> = (0..4).map(|_| init.hear_all()[0]).collect();
+    let mut seen: Vec<i32> = (0..4).map(|_| init.receive_all()[0]).collect();
     // The kernel dequeues the lowest first, but the last handler that it sets up runs first.
     seen.reverse();
     check!(seen, [34, 34, 35, 36]);
@@ -279,16 +261,16 @@ fn queued_signals_come_in_order() {
 
 fn a_tracer_cannot_inject_a_default_action() {
     mode::as_mainline();
-    let init = new_ns(|talk| {
-        talk.hear();
-        catch::catch(&[libc::SIGUSR1]);
+    let init = new_ns(|channel| {
+        channel.receive();
+        signal_capture::capture(&[libc::SIGUSR1]);
         let own = fork(|_| check!(kill(1, libc::SIGUSR1), Ok(())));
         check!(own.wait(), End::Exit(0));
-        echo(talk);
+        echo(channel);
     });
     let number = Pid::from_raw(init.pid);
     nix::sys::ptrace::seize(number, nix::sys::ptrace::Options::empty()).expect("PTRACE_SEIZE");
-    init.say(0);
+    init.send(0);
     loop {
         match wait_event(init.pid, WaitPidFlag::__WALL) {
             WaitStatus::Stopped(_, Signal::SIGUSR1) => break,

@@ -6,7 +6,7 @@ use crate::harness::Test;
 use crate::ns_file::NsFile;
 use crate::proc_fs::Proc;
 use crate::process::{
-    fork, new_ns, pid, sleep_for_ever, tid, unshare_pid, wait_for_word, wait_for_zombie, End,
+    fork, new_ns, pid, sleeping_thread, unshare_pid, wait_for_message, wait_for_zombie, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -51,7 +51,7 @@ fn own_group() -> (i32, i32) {
 }
 
 fn the_place_of_the_lines() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         for proc in [Proc::mount(), Proc::at("/proc")] {
             let text = proc.read("self/status").expect("status");
             let names: Vec<&str> = text.lines().filter_map(|l| l.split(':').next()).collect();
@@ -60,23 +60,23 @@ fn the_place_of_the_lines() {
             check!(names[first..first + 4], NAMES);
             check!(names[first + 4], "Kthread", "the line behind");
         }
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn a_process_at_the_top() {
     let (group, session) = own_group();
-    let child = fork(wait_for_word);
+    let child = fork(wait_for_message);
     let seen = lines(&Proc::at("/proc"), child.pid);
     let own = vec![child.pid];
     check!(seen, [own.clone(), own, vec![group], vec![session]]);
 }
 
 fn a_process_one_level_down() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         setsid().expect("setsid");
-        let member = fork(wait_for_word);
+        let member = fork(wait_for_message);
         let inner = Proc::mount();
         check!(lines(&inner, 1), [vec![1], vec![1], vec![1], vec![1]]);
         check!(lines(&inner, "self"), [vec![1], vec![1], vec![1], vec![1]]);
@@ -87,10 +87,10 @@ fn a_process_one_level_down() {
         let outer = Proc::at("/proc");
         let number = NsFile::of("self").ask(crate::ns_file::NS_GET_PID_IN_PIDNS, 2);
         check!(number, Ok(2));
-        talk.say(outer.link("self").expect("self").parse().expect("a number"));
-        talk.hear_or_end();
+        channel.send(outer.link("self").expect("self").parse().expect("a number"));
+        channel.receive_or_end();
     });
-    let me = init.hear();
+    let me = init.receive();
     check!(me, init.pid);
     let own = vec![me, 1];
     let seen = lines(&Proc::at("/proc"), init.pid);
@@ -101,11 +101,11 @@ fn a_process_three_levels_down() {
     setsid().ok();
     let outer = Proc::at("/proc");
     let (group, session) = own_group();
-    let first = new_ns(|talk| {
+    let first = new_ns(|channel| {
         let one = Proc::mount();
-        let second = new_ns(|talk| {
+        let second = new_ns(|channel| {
             let two = Proc::mount();
-            let third = new_ns(|talk| {
+            let third = new_ns(|channel| {
                 let three = Proc::mount();
                 check!(lines(&three, 1), [vec![1], vec![1], vec![0], vec![0]]);
                 let top: i32 = outer.link("self").expect("self").parse().expect("a number");
@@ -119,63 +119,63 @@ fn a_process_three_levels_down() {
                     ],
                     "from the top"
                 );
-                talk.say(0);
-                talk.hear_or_end();
+                channel.send(0);
+                channel.receive_or_end();
             });
-            third.hear();
+            third.receive();
             check!(lines(&two, third.pid)[1], [2, 1], "one level above");
             check!(lines(&one, 3)[1], [3, 2, 1], "two levels above");
             check!(lines(&one, 3)[0], [3, 2, 1], "two levels above");
             check!(lines(&one, 3)[2..], [vec![0, 0, 0], vec![0, 0, 0]]);
-            talk.say(0);
-            talk.hear_or_end();
+            channel.send(0);
+            channel.receive_or_end();
         });
-        second.hear();
+        second.receive();
         check!(lines(&one, 1)[1], [1]);
         check!(lines(&one, second.pid)[1], [2, 1]);
-        talk.say(0);
+        channel.send(0);
     });
-    first.hear();
+    first.receive();
 }
 
 fn a_group_and_a_session_outside() {
     let (group, session) = own_group();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let inner = Proc::mount();
         check!(lines(&inner, 1), [vec![1], vec![1], vec![0], vec![0]]);
-        let member = fork(wait_for_word);
+        let member = fork(wait_for_message);
         check!(
             lines(&inner, member.pid),
             [vec![2], vec![2], vec![0], vec![0]]
         );
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     let seen = lines(&Proc::at("/proc"), init.pid);
     check!(seen[2..], [vec![group, 0], vec![session, 0]]);
 }
 
 fn a_group_and_a_session_inside() {
-    let init = new_ns(|talk| {
-        let leader = fork(|talk| {
+    let init = new_ns(|channel| {
+        let leader = fork(|channel| {
             setsid().expect("setsid");
-            let member = fork(wait_for_word);
-            talk.say(member.pid);
-            talk.hear_or_end();
+            let member = fork(wait_for_message);
+            channel.send(member.pid);
+            channel.receive_or_end();
         });
         check!(
-            leader.hear(),
+            leader.receive(),
             3,
             "the number of the session's second member"
         );
         let inner = Proc::mount();
         check!(lines(&inner, 2), [vec![2], vec![2], vec![2], vec![2]]);
         check!(lines(&inner, 3), [vec![3], vec![3], vec![2], vec![2]]);
-        talk.give(inner.fd());
-        talk.hear_or_end();
+        channel.send_fd(inner.fd());
+        channel.receive_or_end();
     });
-    let inner = Proc::from_fd(init.talk.take());
+    let inner = Proc::from_fd(init.channel.receive_fd());
     let file = NsFile::of(init.pid);
     let outside = |n| {
         file.ask(crate::ns_file::NS_GET_PID_FROM_PIDNS, n)
@@ -195,25 +195,20 @@ fn a_group_and_a_session_inside() {
 
 fn a_group_outside_and_another_inside() {
     let (_, session) = own_group();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         setpgid(Pid::from_raw(0), Pid::from_raw(0)).expect("setpgid");
         check!(lines(&Proc::mount(), 1)[2..], [vec![1], vec![0]]);
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     let seen = lines(&Proc::at("/proc"), init.pid);
     check!(seen[2..], [vec![init.pid, 1], vec![session, 0]]);
 }
 
 fn a_thread() {
-    let init = new_ns(|talk| {
-        let (tell, told) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            tell.send(tid()).expect("a number");
-            sleep_for_ever()
-        });
-        let thread = told.recv().expect("a number");
+    let init = new_ns(|channel| {
+        let thread = sleeping_thread();
         let inner = Proc::mount();
         let seen = lines(&inner, format_args!("1/task/{thread}"));
         check!(seen[..2], [vec![1], vec![thread]]);
@@ -222,10 +217,10 @@ fn a_thread() {
             [vec![1], vec![thread]],
             "by its own name"
         );
-        talk.say(thread);
-        talk.hear_or_end();
+        channel.send(thread);
+        channel.receive_or_end();
     });
-    let thread = init.hear();
+    let thread = init.receive();
     let outer = Proc::at("/proc");
     let threads = outer.numbers(&format!("{}/task", init.pid));
     check!(threads.len(), 2);
@@ -243,9 +238,9 @@ fn a_zombie() {
 
 fn a_process_that_entered() {
     let (group, session) = own_group();
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     check!(NsFile::of(init.pid).enter(0), Ok(()));
-    let member = fork(wait_for_word);
+    let member = fork(wait_for_message);
     let own = vec![member.pid, 2];
     let seen = lines(&Proc::at("/proc"), member.pid);
     check!(seen, [own.clone(), own, vec![group, 0], vec![session, 0]]);
@@ -272,11 +267,15 @@ fn a_kernel_thread() {
 fn a_mount_of_the_outside_read_from_inside() {
     let outer = Proc::at("/proc");
     let me = pid();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(lines(&outer, me)[1], [me], "a process of the outside");
-        check!(lines(&outer, talk.hear())[1].last(), Some(&1), "the own");
-        talk.say(0);
+        check!(
+            lines(&outer, channel.receive())[1].last(),
+            Some(&1),
+            "the own"
+        );
+        channel.send(0);
     });
-    init.say(init.pid);
-    init.hear();
+    init.send(init.pid);
+    init.receive();
 }

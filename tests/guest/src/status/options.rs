@@ -33,20 +33,20 @@ fn mount_with(options: &[(&std::ffi::CStr, &str)]) -> Proc {
 /// Two users' processes with numbers 2 and 3 (root's) and 4 (nobody's); `see` is what 4 does.
 #[track_caller]
 fn inside(options: &[(&std::ffi::CStr, &str)], see: impl Fn(&Proc)) {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = mount_with(options);
         let _others: [Child; 2] = [fork(echo), fork(echo)];
         check!(proc.pids(), [1, 2, 3], "what root sees with {options:?}");
-        let nobody = fork(|talk| {
+        let nobody = fork(|channel| {
             check!(pid(), 4);
             become_nobody();
             see(&proc);
-            talk.say(0);
+            channel.send(0);
         });
-        nobody.hear();
-        talk.say(0);
+        nobody.receive();
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn nothing_is_hidden() {
@@ -99,29 +99,29 @@ fn a_group_that_sees_everything() {
 }
 
 fn hidden_processes_in_a_mount_made_outside() {
-    let init = new_ns(|talk| {
-        let nobody = fork(|talk| {
+    let init = new_ns(|channel| {
+        let nobody = fork(|channel| {
             become_nobody();
-            talk.say(0);
-            talk.hear_or_end();
+            channel.send(0);
+            channel.receive_or_end();
         });
-        nobody.hear();
-        talk.say(0);
-        talk.hear_or_end();
+        nobody.receive();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     let path = format!("/proc/{}/ns/pid", init.pid);
     let proc = mount_with(&[(c"pidns", &path), (c"hidepid", "invisible")]);
     check!(proc.pids(), [1, 2], "what root sees");
     check!(NsFile::of(init.pid).enter(0), Ok(()));
-    let member = fork(|talk| {
+    let member = fork(|channel| {
         become_nobody();
         nix::sys::prctl::set_dumpable(true).expect("PR_SET_DUMPABLE");
         check!(proc.pids().contains(&1), false, "root's process");
         check!(proc.pids().contains(&3), true, "the own process");
-        talk.say(0);
+        channel.send(0);
     });
-    member.hear();
+    member.receive();
 }
 
 fn processes_only() {
@@ -138,7 +138,7 @@ fn processes_only() {
 }
 
 fn wrong_options() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let context = FsContext::open(c"proc").expect("fsopen");
         for (key, value) in [
             (c"hidepid", "3"),
@@ -164,7 +164,7 @@ fn wrong_options() {
             Err(Errno::EINVAL),
             "subset=pid for a mount that has all"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }

@@ -14,7 +14,7 @@ use crate::ns_file::NsFile;
 use crate::privilege::{drop_capability, limit_pid_namespaces, CAP_SYS_ADMIN};
 use crate::proc_fs::Proc;
 use crate::process::{
-    eventually, fork, new_ns, pid, sleepers, unshare, unshare_pid, wait_for_word, Child,
+    eventually, fork, new_ns, pid, sleepers, unshare, unshare_pid, wait_for_message, Child,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -63,12 +63,12 @@ fn finish(context: &FsContext) -> Proc {
 
 /// The init of a namespace with three processes.
 fn three() -> Child {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let _members = sleepers(2);
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     init
 }
 
@@ -90,13 +90,13 @@ fn check_three(proc: &Proc) {
 fn by_descriptor() {
     let init = three();
     check_three(&mount_of(&NsFile::of(init.pid)));
-    let maker = fork(|talk| {
+    let maker = fork(|channel| {
         unshare_pid();
         let _processes = sleepers(3);
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    maker.hear();
+    maker.receive();
     let proc = mount_of(&NsFile::for_children_of(maker.pid));
     check!(proc.pids(), [1, 2, 3]);
 }
@@ -139,26 +139,26 @@ fn by_the_old_call() {
 }
 
 fn of_the_own() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let proc = mount_of(&NsFile::of("self"));
         check!(proc.pids(), [1]);
         check!(proc.link("self").as_deref(), Ok("1"));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn of_a_grandchild() {
-    let outer = new_ns(|talk| {
-        let inner = new_ns(|talk| {
+    let outer = new_ns(|channel| {
+        let inner = new_ns(|channel| {
             let _members = sleepers(2);
-            talk.give(NsFile::of("self").fd());
-            talk.hear_or_end();
+            channel.send_fd(NsFile::of("self").fd());
+            channel.receive_or_end();
         });
-        talk.give(inner.talk.take().as_raw_fd());
-        talk.hear_or_end();
+        channel.send_fd(inner.channel.receive_fd().as_raw_fd());
+        channel.receive_or_end();
     });
-    let proc = mount_of(&NsFile::from_fd(outer.talk.take()));
+    let proc = mount_of(&NsFile::from_fd(outer.channel.receive_fd()));
     check_three(&proc);
     check!(proc.stat("1").ppid, 0);
 }
@@ -167,14 +167,14 @@ fn of_a_namespace_without_an_init() {
     unshare_pid();
     let proc = mount_of(&NsFile::for_children_of("self"));
     check!(proc.pids(), [0; 0]);
-    let init = fork(wait_for_word);
+    let init = fork(wait_for_message);
     check!(proc.pids(), [1]);
     init.end();
     check!(proc.pids(), [0; 0]);
 }
 
 fn of_a_dead_namespace() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     init.end();
     let proc = mount_of(&file);
@@ -184,7 +184,7 @@ fn of_a_dead_namespace() {
 }
 
 fn the_last_good_one_counts() {
-    let (first, second) = (three(), new_ns(wait_for_word));
+    let (first, second) = (three(), new_ns(wait_for_message));
     let context = context();
     for init in [&first, &second, &first] {
         check!(context.set_fd(KEY, NsFile::of(init.pid).fd()), Ok(()));
@@ -209,22 +209,22 @@ fn the_default_is_the_own() {
 fn not_of_a_parent() {
     let outer = NsFile::of("self");
     let path = format!("/proc/{}/ns/pid", pid());
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(context().set_fd(KEY, outer.fd()), Err(Errno::EINVAL));
         check!(context().set_string(KEY, &path), Err(Errno::EINVAL));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn not_of_a_sibling() {
     let sibling = three();
     let file = NsFile::of(sibling.pid);
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(context().set_fd(KEY, file.fd()), Err(Errno::EINVAL));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn not_of_another_type() {
@@ -278,21 +278,21 @@ fn not_without_the_capability() {
     let init = three();
     let file = NsFile::of(init.pid);
     let ready = context();
-    let inner = fork(|talk| {
+    let inner = fork(|channel| {
         check!(unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS), Ok(()));
         unshare_pid();
-        let init = fork(|talk| {
+        let init = fork(|channel| {
             check!(
                 context().set_fd(KEY, file.fd()),
                 Err(Errno::EPERM),
                 "a stranger"
             );
-            talk.say(0);
+            channel.send(0);
         });
-        init.hear();
-        talk.say(0);
+        init.receive();
+        channel.send(0);
     });
-    inner.hear();
+    inner.receive();
     drop_capability(CAP_SYS_ADMIN);
     check!(ready.set_fd(KEY, file.fd()), Err(Errno::EPERM));
     check!(ready.set_string(KEY, &path_of(&init)), Err(Errno::EPERM));
@@ -323,7 +323,7 @@ fn not_when_it_is_mounted() {
 fn a_context_counts_as_a_namespace() {
     limit_pid_namespaces(&Proc::at("/proc"), 1);
     check!(unshare(libc::CLONE_NEWNS), Ok(()));
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let file = NsFile::of(init.pid);
     let context = context();
     check!(context.set_fd(KEY, file.fd()), Ok(()));

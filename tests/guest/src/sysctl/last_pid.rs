@@ -10,7 +10,7 @@ use crate::privilege::{
     CAP_SYS_ADMIN,
 };
 use crate::proc_fs::Proc;
-use crate::process::{fork, new_ns, wait_for_word};
+use crate::process::{fork, new_ns, wait_for_message};
 
 use super::{get, inside, set};
 
@@ -64,7 +64,7 @@ fn the_next_number_to_be_given() {
 
 fn a_number_that_is_taken() {
     inside(|_| {
-        let held = [fork(wait_for_word), fork(wait_for_word)];
+        let held = [fork(wait_for_message), fork(wait_for_message)];
         check!(set(NAME, held[0].pid - 1), Ok(()));
         check!(next(), held[1].pid + 1);
     });
@@ -73,31 +73,31 @@ fn a_number_that_is_taken() {
 fn every_namespace_has_its_own() {
     inside(|_| {
         check!(set(NAME, 500), Ok(()));
-        let child = new_ns(|talk| {
+        let child = new_ns(|channel| {
             check!(get(NAME), 1);
             check!(set(NAME, 700), Ok(()));
             check!(next(), 701);
-            talk.say(0);
-            talk.hear_or_end();
+            channel.send(0);
+            channel.receive_or_end();
         });
         check!(child.pid, 501);
-        child.hear();
+        child.receive();
         check!(get(NAME), 502, "after init and its child");
         check!(next(), 503);
     });
 }
 
 fn a_member_that_entered() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     check!(NsFile::of(init.pid).enter(0), Ok(()));
     let outer = get(NAME);
     check!(outer >= init.pid, true, "the caller sees its own: {outer}");
-    let member = fork(|talk| {
+    let member = fork(|channel| {
         check!(get(NAME), 2);
         check!(set(NAME, 300), Ok(()));
-        talk.say(0);
+        channel.send(0);
     });
-    member.hear();
+    member.receive();
     check!(next(), 301);
 }
 
@@ -134,21 +134,21 @@ fn with_one_of_two_capabilities() {
 
 fn without_both_capabilities() {
     inside(|_| {
-        let root = fork(|talk| {
+        let root = fork(|channel| {
             keep_only(&[0, 1, 2, 3, 5, 7, 12, 19]);
             check!(get(NAME), 2);
             check!(set(NAME, 77), Err(Errno::EPERM));
-            talk.say(0);
+            channel.send(0);
         });
-        root.hear();
-        let nobody = fork(|talk| {
+        root.receive();
+        let nobody = fork(|channel| {
             become_nobody();
             check!(get(NAME), 3);
             check!(set(NAME, 77), Err(Errno::EPERM));
             check!(set(NAME, -1), Err(Errno::EPERM), "EPERM comes first");
-            talk.say(0);
+            channel.send(0);
         });
-        nobody.hear();
+        nobody.receive();
         drop_capability(CAP_SYS_ADMIN);
         check!(set(NAME, 77), Ok(()), "without one of them");
     });
@@ -156,16 +156,16 @@ fn without_both_capabilities() {
 
 fn the_capability_in_the_owning_user_namespace() {
     let flags = libc::CLONE_NEWUSER as u64;
-    let owner = Clone::new(NEWPID | flags).start(|talk| {
+    let owner = Clone::new(NEWPID | flags).start(|channel| {
         become_mapped_root(&Proc::at("/proc"));
         check!(set(NAME, 77), Ok(()));
         check!(next(), 78);
-        let stranger = Clone::new(flags).start(|talk| {
+        let outsider = Clone::new(flags).start(|channel| {
             check!(set(NAME, 99), Err(Errno::EPERM), "a user namespace below");
-            talk.say(0);
+            channel.send(0);
         });
-        stranger.expect("clone3").hear();
-        talk.say(0);
+        outsider.expect("clone3").receive();
+        channel.send(0);
     });
-    owner.expect("clone3").hear();
+    owner.expect("clone3").receive();
 }

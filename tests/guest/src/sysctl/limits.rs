@@ -7,7 +7,7 @@ use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::privilege::{become_mapped_root, become_nobody, limit_pid_namespaces};
 use crate::proc_fs::Proc;
-use crate::process::{attempt_fork, fork, new_ns, unshare, wait_for_word};
+use crate::process::{attempt_fork, fork, new_ns, unshare, wait_for_message};
 
 use super::{get, set};
 
@@ -48,12 +48,12 @@ fn the_bounds() {
 }
 
 fn who_may_write() {
-    let child = fork(|talk| {
+    let child = fork(|channel| {
         become_nobody();
         check!(set(NAME, 5), Err(Errno::EACCES));
-        talk.say(0);
+        channel.send(0);
     });
-    child.hear();
+    child.receive();
     limit_pid_namespaces(&Proc::at("/proc"), 5);
     crate::privilege::keep_only(&[]);
     check!(set(NAME, 6), Err(Errno::EACCES));
@@ -62,28 +62,28 @@ fn who_may_write() {
 
 fn the_living_are_not_harmed() {
     limit_pid_namespaces(&Proc::at("/proc"), 2);
-    let init = new_ns(|talk| {
-        talk.hear();
+    let init = new_ns(|channel| {
+        channel.receive();
         check!(attempt_fork().is_ok(), true, "a fork inside");
         check!(Clone::new(NEWPID).attempt(), Err(Errno::ENOSPC));
-        talk.say(0);
+        channel.send(0);
     });
     check!(set(NAME, 0), Ok(()));
-    init.say(0);
-    init.hear();
+    init.send(0);
+    init.receive();
     check!(Clone::new(NEWPID).attempt(), Err(Errno::ENOSPC));
     check!(unshare(libc::CLONE_NEWPID), Err(Errno::ENOSPC));
 }
 
 fn users_are_counted_one_by_one() {
-    let owner = fork(|talk| {
+    let owner = fork(|channel| {
         check!(unshare(libc::CLONE_NEWUSER), Ok(()));
-        talk.say(0);
-        talk.hear();
+        channel.send(0);
+        channel.receive();
         check!(set(NAME, 1), Ok(()));
-        let _held = new_ns(wait_for_word);
+        let _held = new_ns(wait_for_message);
         check!(Clone::new(NEWPID).attempt(), Err(Errno::ENOSPC));
-        let other = fork(|talk| {
+        let other = fork(|channel| {
             let (first, second) = (Uid::from_raw(0), Uid::from_raw(1));
             setresuid(first, second, first).expect("setresuid");
             check!(
@@ -97,14 +97,14 @@ fn users_are_counted_one_by_one() {
                 Ok(1),
                 "another user's first"
             );
-            talk.say(0);
+            channel.send(0);
         });
-        other.hear();
-        talk.say(0);
+        other.receive();
+        channel.send(0);
     });
-    owner.hear();
+    owner.receive();
     let map = |name| Proc::at("/proc").write(&format!("{}/{name}", owner.pid), "0 0 2");
     check!((map("uid_map"), map("gid_map")), (Ok(()), Ok(())));
-    owner.say(0);
-    owner.hear();
+    owner.send(0);
+    owner.receive();
 }

@@ -95,16 +95,16 @@ fn a_child_inherits() {
 
 fn a_child_follows_its_parent() {
     inside(|_| {
-        let child = new_ns(|talk| {
-            while talk.hear_or_end().is_some() {
-                talk.say(get(NAME));
+        let child = new_ns(|channel| {
+            while channel.receive_or_end().is_some() {
+                channel.send(get(NAME));
             }
         });
         for (scope, seen) in [(0, 0), (1, 1), (2, 2), (1, 1), (0, 0)] {
             check!(set(NAME, scope), Ok(()));
-            child.say(0);
+            child.send(0);
             check!(
-                child.hear(),
+                child.receive(),
                 seen,
                 "in the child when the parent has {scope}"
             );
@@ -128,41 +128,41 @@ fn a_child_cannot_be_laxer() {
 
 fn a_child_may_be_stricter() {
     inside(|_| {
-        let child = new_ns(|talk| {
+        let child = new_ns(|channel| {
             check!(set(NAME, 2), Ok(()));
-            talk.say(0);
-            while talk.hear_or_end().is_some() {
-                talk.say(get(NAME));
+            channel.send(0);
+            while channel.receive_or_end().is_some() {
+                channel.send(get(NAME));
             }
         });
-        child.hear();
+        child.receive();
         for scope in [0, 1, 2, 0] {
             check!(get(NAME) <= 2, true);
             check!(set(NAME, scope), Ok(()));
             check!(get(NAME), scope, "the parent's own");
-            child.say(0);
-            check!(child.hear(), 2, "the child's");
+            child.send(0);
+            check!(child.receive(), 2, "the child's");
         }
     });
 }
 
 fn a_grandchild_follows_too() {
     inside(|_| {
-        let child = new_ns(|talk| {
-            let grandchild = new_ns(|talk| {
-                while talk.hear_or_end().is_some() {
-                    talk.say(get(NAME));
+        let child = new_ns(|channel| {
+            let grandchild = new_ns(|channel| {
+                while channel.receive_or_end().is_some() {
+                    channel.send(get(NAME));
                 }
             });
-            while talk.hear_or_end().is_some() {
-                grandchild.say(0);
-                talk.say(grandchild.hear());
+            while channel.receive_or_end().is_some() {
+                grandchild.send(0);
+                channel.send(grandchild.receive());
             }
         });
         for scope in [0, 2, 1] {
             check!(set(NAME, scope), Ok(()));
-            child.say(0);
-            check!(child.hear(), scope, "two levels below a {scope}");
+            child.send(0);
+            check!(child.receive(), scope, "two levels below a {scope}");
         }
     });
 }
@@ -222,12 +222,12 @@ fn a_refusal_is_logged() {
     let log = options.read(true).custom_flags(libc::O_NONBLOCK);
     let mut log = log.open("/dev/kmsg").expect("open of /dev/kmsg");
     log.seek(SeekFrom::End(0)).expect("the end of the log");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(set(NAME, 2), Ok(()));
         nix::sys::prctl::set_name(c"insists").expect("PR_SET_NAME");
-        while talk.hear_or_end().is_some() {
+        while channel.receive_or_end().is_some() {
             check!(create(MFD_EXEC), Err(Errno::EACCES));
-            talk.say(0);
+            channel.send(0);
         }
     });
     let words = format!(
@@ -236,8 +236,8 @@ fn a_refusal_is_logged() {
     );
     // The kernel logs no more than ten in five seconds, whoever else was refused.
     let record = eventually("a refusal in the log", || {
-        init.say(0);
-        init.hear();
+        init.send(0);
+        init.receive();
         let mut record = [0; 8192];
         std::iter::from_fn(|| {
             let length = log.read(&mut record).ok()?;
@@ -250,42 +250,42 @@ fn a_refusal_is_logged() {
 }
 
 fn a_member_that_entered_obeys() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(set(NAME, 2), Ok(()));
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     check!(NsFile::of(init.pid).enter(0), Ok(()));
     check!(
         create(MFD_EXEC).map(|m| m.0),
         Ok(true),
         "the caller, who stays outside"
     );
-    let member = fork(|talk| {
+    let member = fork(|channel| {
         check!(create(MFD_EXEC), Err(Errno::EACCES));
         check!(get(NAME), 2);
-        talk.say(0);
+        channel.send(0);
     });
-    member.hear();
+    member.receive();
 }
 
 fn who_may_write() {
     inside(|_| {
-        let root = fork(|talk| {
+        let root = fork(|channel| {
             drop_capability(CAP_SYS_ADMIN);
             check!(set(NAME, 1), Err(Errno::EPERM));
             check!(get(NAME), 0);
-            talk.say(0);
+            channel.send(0);
         });
-        root.hear();
-        let nobody = fork(|talk| {
+        root.receive();
+        let nobody = fork(|channel| {
             become_nobody();
             check!(set(NAME, 1), Err(Errno::EACCES));
             check!(get(NAME), 0);
-            talk.say(0);
+            channel.send(0);
         });
-        nobody.hear();
+        nobody.receive();
         check!(set(NAME, 1), Ok(()));
         check!(crate::process::unshare(libc::CLONE_NEWUSER), Ok(()));
         check!(

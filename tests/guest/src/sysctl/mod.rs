@@ -5,9 +5,9 @@ pub mod limits;
 pub mod memfd;
 pub mod pid_max;
 
+use crate::channel::Channel;
 use crate::proc_fs::Proc;
 use crate::process::new_ns;
-use crate::talk::Talk;
 
 /// A setting as the caller's namespace has it.
 #[track_caller]
@@ -21,12 +21,12 @@ pub fn set(name: &str, value: impl std::fmt::Display) -> nix::Result<()> {
     Proc::at("/proc").write(&format!("sys/{name}"), &value.to_string())
 }
 
-/// Lives through a story as an init.
+/// Runs a body as an init.
 #[track_caller]
-pub fn inside(story: impl FnOnce(&Talk)) {
-    let init = new_ns(|talk| {
-        story(talk);
-        talk.say(0);
+pub fn inside(body: impl FnOnce(&Channel)) {
+    let init = new_ns(|channel| {
+        body(channel);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }

@@ -9,7 +9,7 @@ use crate::harness::Test;
 use crate::ns_file::NsFile;
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_ADMIN};
 use crate::proc_fs::Proc;
-use crate::process::{eventually, fork, new_ns, wait_for_word};
+use crate::process::{eventually, fork, new_ns, wait_for_message};
 
 use super::{get, inside, set};
 
@@ -44,22 +44,22 @@ fn every_namespace_has_its_own() {
     let before = get(NAME);
     let inits: Vec<_> = [500, 600]
         .map(|value| {
-            new_ns(move |talk| {
+            new_ns(move |channel| {
                 check!(set(NAME, value), Ok(()));
-                talk.say(0);
-                talk.hear_or_end();
-                talk.say(get(NAME));
+                channel.send(0);
+                channel.receive_or_end();
+                channel.send(get(NAME));
             })
         })
         .into();
     for init in &inits {
-        init.hear();
+        init.receive();
     }
     let seen: Vec<i32> = inits
         .iter()
         .map(|init| {
-            init.say(0);
-            init.hear()
+            init.send(0);
+            init.receive()
         })
         .collect();
     check!(seen, [500, 600]);
@@ -83,16 +83,16 @@ fn one_path_shows_each_reader_its_own() {
 
 fn a_member_that_entered_sees_the_inner() {
     let before = get(NAME);
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(set(NAME, 800), Ok(()));
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     check!(NsFile::of(init.pid).enter(0), Ok(()));
     check!(get(NAME), before, "for the caller, who stays outside");
-    let member = fork(|talk| talk.say(get(NAME)));
-    check!(member.hear(), 800);
+    let member = fork(|channel| channel.send(get(NAME)));
+    check!(member.receive(), 800);
 }
 
 fn the_bounds() {
@@ -149,7 +149,7 @@ fn the_outer_bound_holds_below() {
 fn a_full_namespace() {
     inside(|_| {
         check!(set(NAME, RESERVED + 1), Ok(()));
-        let members: Vec<_> = (2..=RESERVED).map(|_| fork(wait_for_word)).collect();
+        let members: Vec<_> = (2..=RESERVED).map(|_| fork(wait_for_message)).collect();
         check!(members.last().map(|m| m.pid), Some(RESERVED));
         check!(Clone::new(0).attempt(), Err(Errno::EAGAIN), "one too many");
         check!(
@@ -164,34 +164,34 @@ fn a_full_namespace() {
 
 fn who_may_write() {
     inside(|_| {
-        let nobody = fork(|talk| {
+        let nobody = fork(|channel| {
             become_nobody();
             check!(get(NAME), GREATEST);
             check!(set(NAME, 1000), Err(Errno::EACCES));
-            talk.say(0);
+            channel.send(0);
         });
-        nobody.hear();
-        let root = fork(|talk| {
+        nobody.receive();
+        let root = fork(|channel| {
             drop_capability(CAP_SYS_ADMIN);
             check!(set(NAME, 1001), Ok(()), "root without the capability");
-            talk.say(0);
+            channel.send(0);
         });
-        root.hear();
+        root.receive();
         check!(get(NAME), 1001);
     });
     become_nobody();
     let flags = NEWPID | libc::CLONE_NEWUSER as u64;
-    let owner = Clone::new(flags).start(|talk| {
+    let owner = Clone::new(flags).start(|channel| {
         check!(set(NAME, 1002), Ok(()), "the owner of a user namespace");
-        talk.say(get(NAME));
+        channel.send(get(NAME));
     });
-    check!(owner.expect("clone3").hear(), 1002);
+    check!(owner.expect("clone3").receive(), 1002);
 }
 
 /// An init that gives away its open setting, which is 900.
 fn opened() -> (crate::process::Child, std::fs::File) {
     use std::os::fd::AsRawFd;
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(set(NAME, 900), Ok(()));
         let file = std::fs::File::options();
         let file = file
@@ -199,12 +199,12 @@ fn opened() -> (crate::process::Child, std::fs::File) {
             .read(true)
             .write(true)
             .open("/proc/sys/kernel/pid_max");
-        talk.give(file.expect("open").as_raw_fd());
-        while talk.hear_or_end().is_some() {
-            talk.say(get(NAME));
+        channel.send_fd(file.expect("open").as_raw_fd());
+        while channel.receive_or_end().is_some() {
+            channel.send(get(NAME));
         }
     });
-    let file = init.talk.take().into();
+    let file = init.channel.receive_fd().into();
     (init, file)
 }
 
@@ -216,8 +216,8 @@ fn an_open_file_stays_with_its_namespace() {
     check!(text, "900\n");
     file.rewind().expect("seek");
     file.write_all(b"901").expect("write");
-    init.say(0);
-    check!(init.hear(), 901);
+    init.send(0);
+    check!(init.receive(), 901);
     check!(get(NAME), before, "the outer namespace's");
 }
 

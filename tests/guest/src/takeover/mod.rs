@@ -1,16 +1,19 @@
 //! The module comes to a kernel that has pid namespaces of its own, and goes again: their inits have
 //! two sides for as long as it is there.
 
+pub mod cycles;
 pub mod pending;
-pub mod sides;
-pub mod storm;
+pub mod two_sided;
 pub mod unload;
 
-use crate::exec::program::{attack_init, ATTACK};
+use crate::agent::attack_init;
+use crate::channel::Channel;
 use crate::harness::kernel;
 use crate::process::{new_ns, sleep_for_ever, Child, End};
-use crate::talk::Talk;
-use crate::way::WAYS;
+use crate::send_signal::SEND_CALLS;
+
+/// The message upon which an init lets a child attack it.
+const ATTACK: i32 = 4;
 
 /// Skips the test on other kernels; makes sure that the module is there, and two-sided.
 fn start() {
@@ -21,23 +24,23 @@ fn start() {
     crate::mode::set(1);
 }
 
-/// An init of so many threads, which answers words, and lets a child attack it when it is told to.
+/// An init of so many threads, which answers messages, and lets a child attack it when it is told to.
 #[track_caller]
 fn new_init(threads: usize) -> Child {
-    let init = new_ns(|talk| live(talk, threads));
+    let init = new_ns(|channel| live(channel, threads));
     init.check_alive();
     init
 }
 
-fn live(talk: &Talk, threads: usize) {
+fn live(channel: &Channel, threads: usize) {
     for _ in 1..threads {
         std::thread::spawn(|| sleep_for_ever());
     }
-    while let Some(words) = talk.hear_or_end() {
+    while let Some(words) = channel.receive_or_end() {
         if words[0] == ATTACK {
             attack_init();
         }
-        talk.say_all(&words);
+        channel.send_all(&words);
     }
 }
 
@@ -45,19 +48,19 @@ fn live(talk: &Talk, threads: usize) {
 #[track_caller]
 fn check_one_sided(init: &Child) {
     attack(init);
-    for way in WAYS {
+    for call in SEND_CALLS {
         for signal in [libc::SIGTERM, libc::SIGQUIT, libc::SIGTSTP, 40] {
             check!(
-                way.send(init.pid, signal),
+                call.send(init.pid, signal),
                 Ok(()),
-                "signal {signal} by {way:?}"
+                "signal {signal} by {call:?}"
             );
         }
         init.check_alive();
     }
 }
 
-/// Fails the test unless init stands what comes from inside and falls to what comes from outside.
+/// Fails the test unless init stands what comes from inside and ends by what comes from outside.
 #[track_caller]
 fn check_two_sided(init: Child) {
     attack(&init);
@@ -72,6 +75,6 @@ fn check_two_sided(init: Child) {
 
 #[track_caller]
 fn attack(init: &Child) {
-    init.say(ATTACK);
-    check!(init.hear(), ATTACK);
+    init.send(ATTACK);
+    check!(init.receive(), ATTACK);
 }

@@ -33,10 +33,10 @@ fn an_unload_with_a_stopped_init() {
     start();
     for signal in [libc::SIGSTOP, libc::SIGTSTP] {
         for threads in [1, 4] {
-            let init = new_ns(|talk| {
+            let init = new_ns(|channel| {
                 // Its group is not orphaned: the parent is in another one of the session.
                 check!(setpgid(Pid::from_raw(0), Pid::from_raw(0)), Ok(()));
-                live(talk, threads);
+                live(channel, threads);
             });
             init.check_alive();
             init.kill(signal);

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use nix::errno::Errno;
 
 use crate::harness::Test;
-use crate::process::{attempt_fork, fork, new_ns, pid, wait_for_word};
+use crate::process::{attempt_fork, fork, new_ns, pid, wait_for_message};
 
 pub const TESTS: &[Test] = tests![
     every_namespace_has_its_own_file,
@@ -42,25 +42,25 @@ fn every_namespace_has_its_own_file() {
         Err(Errno::ENOSYS) => crate::report::skip("this kernel has no accounting"),
         other => check!(other, Ok(())),
     }
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(attempt_fork(), Ok(2));
         check!(account(Some(INNER)), Ok(()));
         check!(attempt_fork(), Ok(3));
-        let nested = new_ns(wait_for_word);
+        let nested = new_ns(wait_for_message);
         check!(nested.pid, 4);
-        nested.say(0);
+        nested.send(0);
         nested.wait();
         check!(
             records(INNER),
             [(3, 1), (4, 1)],
             "the records of the inner file"
         );
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     let outside = attempt_fork().expect("fork");
-    init.say(0);
+    init.send(0);
     init.wait();
     check!(account(None), Ok(()));
     let seen = records(OUTER);
@@ -191,8 +191,8 @@ fn statistics_in_the_askers_numbers() {
     let netlink = Netlink::open(c"TASKSTATS");
     let me = pid();
     check!(statistics(&netlink, me).map(|s| s.0), Ok(me as u32));
-    let init = new_ns(|talk| {
-        let member = fork(wait_for_word);
+    let init = new_ns(|channel| {
+        let member = fork(wait_for_message);
         let netlink = Netlink::open(c"TASKSTATS");
         check!(statistics(&netlink, 1), Ok((1, 0)));
         check!(statistics(&netlink, member.pid), Ok((2, 1)));
@@ -201,10 +201,10 @@ fn statistics_in_the_askers_numbers() {
             Err(Errno::ESRCH),
             "a process outside"
         );
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     check!(
         statistics(&netlink, init.pid),
         Ok((init.pid as u32, me as u32))

@@ -4,7 +4,7 @@ use nix::mount::{mount, umount2, MntFlags, MsFlags};
 
 use crate::fs_context::own_mounts;
 use crate::harness::Test;
-use crate::process::{fork, new_ns, pid, wait_for_word};
+use crate::process::{fork, new_ns, pid, wait_for_message};
 
 pub const TESTS: &[Test] = tests![
     members_of_a_group_in_the_second_version,
@@ -50,24 +50,24 @@ fn clean() {
 /// Puts an outside process, an init and a member into a group and reads it from both sides.
 #[track_caller]
 fn check_members(threads: &str, hidden: &[i32]) {
-    let outside = fork(wait_for_word);
+    let outside = fork(wait_for_message);
     join(outside.pid);
     let hidden = hidden.to_vec();
     let threads = threads.to_string();
-    let init = new_ns(|talk| {
-        let member = fork(wait_for_word);
+    let init = new_ns(|channel| {
+        let member = fork(wait_for_message);
         join(1);
         join(member.pid);
         for file in ["cgroup.procs", &threads] {
             let want = [hidden.as_slice(), &[1, 2]].concat();
             check!(members(file), want, "{file} read from inside");
         }
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
         join(member.pid);
         member.end();
     });
-    init.hear();
+    init.receive();
     for file in ["cgroup.procs", &threads] {
         let seen = members(file);
         check!(seen.len(), 3, "{file} read from outside");
@@ -77,7 +77,7 @@ fn check_members(threads: &str, hidden: &[i32]) {
             "{file} read from outside"
         );
     }
-    init.say(0);
+    init.send(0);
     init.wait();
     check!(members("cgroup.procs"), [outside.pid]);
     outside.end();

@@ -8,9 +8,9 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
+use crate::channel::retry;
 use crate::harness::Test;
 use crate::process::{fork, kill, new_ns, pid, wait_event, wait_for, End};
-use crate::talk::retry;
 
 pub const TESTS: &[Test] = tests![
     a_tracer_outside_is_told_outer_numbers,
@@ -44,18 +44,18 @@ fn told_by_fork(process: i32) -> i32 {
 }
 
 /// Forks with the system call itself, which a tracer takes for a fork.
-fn fork_when_told(talk: &crate::talk::Talk) {
-    talk.hear();
+fn fork_when_told(channel: &crate::channel::Channel) {
+    channel.receive();
     let child = fork(|_| crate::process::sleep_for_ever());
-    talk.say(child.pid);
-    talk.hear_or_end();
+    channel.send(child.pid);
+    channel.receive_or_end();
 }
 
 fn a_tracer_outside_is_told_outer_numbers() {
     let init = new_ns(fork_when_told);
-    init.say(0);
+    init.send(0);
     let told = told_by_fork(init.pid);
-    check!(init.hear(), 2, "the number inside");
+    check!(init.receive(), 2, "the number inside");
     let file = crate::ns_file::NsFile::of(init.pid);
     let outer = file.ask(crate::ns_file::NS_GET_PID_FROM_PIDNS, 2);
     check!(Ok(told), outer, "the number that the tracer is told");
@@ -63,18 +63,18 @@ fn a_tracer_outside_is_told_outer_numbers() {
 }
 
 fn a_tracer_inside_is_told_inner_numbers() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let member = fork(fork_when_told);
-        member.say(0);
+        member.send(0);
         check!(
             told_by_fork(member.pid),
             3,
             "the number that the tracer is told"
         );
-        check!(member.hear(), 3);
-        talk.say(0);
+        check!(member.receive(), 3);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn a_watcher_of_files() {
@@ -108,21 +108,21 @@ fn a_watcher_of_files() {
     };
     let open = || drop(std::fs::File::open(PLACE).expect("open"));
     let outer = watch();
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let inner = watch();
         open();
         check!(opener(&inner), 1, "init itself");
-        talk.say(0);
-        talk.hear();
+        channel.send(0);
+        channel.receive();
         check!(opener(&inner), 0, "a process outside");
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
     check!(opener(&outer), init.pid, "a process inside");
     open();
     check!(opener(&outer), pid());
-    init.say(0);
-    init.hear();
+    init.send(0);
+    init.receive();
 }
 
 fn the_name_of_a_core_file() {
@@ -131,28 +131,28 @@ fn the_name_of_a_core_file() {
     let directory = "/tmp/cores";
     std::fs::create_dir_all(directory).expect("a directory");
     std::fs::write(PATTERN, format!("{directory}/%p.%P.%i.%I")).expect("core_pattern");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let limit = libc::RLIM_INFINITY;
         let core = nix::sys::resource::Resource::RLIMIT_CORE;
         nix::sys::resource::setrlimit(core, limit, limit).expect("RLIMIT_CORE");
-        let member = fork(|talk| {
-            talk.hear();
+        let member = fork(|channel| {
+            channel.receive();
             kill(pid(), libc::SIGABRT).expect("kill");
         });
-        talk.say(member.pid);
-        talk.hear();
-        member.say(0);
+        channel.send(member.pid);
+        channel.receive();
+        member.send(0);
         check!(wait_for(member.pid), End::Killed(libc::SIGABRT));
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
-    check!(init.hear(), 2);
+    check!(init.receive(), 2);
     let file = crate::ns_file::NsFile::of(init.pid);
     let outer = file
         .ask(crate::ns_file::NS_GET_PID_FROM_PIDNS, 2)
         .expect("a number");
-    init.say(0);
-    init.hear();
+    init.send(0);
+    init.receive();
     let names = std::fs::read_dir(directory).expect("readdir");
     let names: Vec<String> = names
         .map(|e| {

@@ -35,7 +35,7 @@ fn word() -> &'static AtomicU32 {
 }
 
 fn futex(word: &AtomicU32, operation: i32) -> nix::Result<()> {
-    crate::talk::retry(|| {
+    crate::channel::retry(|| {
         // SAFETY: the word is live; no time is given.
         let done = unsafe {
             let place = word.as_ptr();
@@ -54,33 +54,33 @@ fn futex(word: &AtomicU32, operation: i32) -> nix::Result<()> {
 }
 
 fn an_owner_that_inherits_priority() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let word = word();
-        let member = fork(|talk| {
+        let member = fork(|channel| {
             check!(futex(word, LOCK_PI), Ok(()));
-            talk.say(word.load(Ordering::SeqCst) as i32);
-            talk.hear();
+            channel.send(word.load(Ordering::SeqCst) as i32);
+            channel.receive();
             check!(futex(word, UNLOCK_PI), Ok(()));
-            talk.hear_or_end();
+            channel.receive_or_end();
         });
-        check!(member.hear(), 2, "the word with its owner's number");
+        check!(member.receive(), 2, "the word with its owner's number");
         check!(futex(word, TRYLOCK_PI), Err(Errno::EAGAIN));
-        let other = fork(|talk| {
+        let other = fork(|channel| {
             check!(futex(word, LOCK_PI), Ok(()));
             check!(word.load(Ordering::SeqCst) & OWNER, 3);
-            talk.say(0);
+            channel.send(0);
         });
-        member.say(0);
-        other.hear();
-        talk.say(0);
+        member.send(0);
+        other.receive();
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn an_owner_that_is_out_of_view() {
     let word = word();
     word.store(pid() as u32, Ordering::SeqCst);
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(
             futex(word, LOCK_PI),
             Err(Errno::ESRCH),
@@ -92,9 +92,9 @@ fn an_owner_that_is_out_of_view() {
             Err(Errno::EDEADLK),
             "the caller itself"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn an_owner_that_dies() {
@@ -105,7 +105,7 @@ fn an_owner_that_dies() {
         offset: i64,
         pending: *const List,
     }
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         for held in [true, false] {
             let word = word();
             let member = fork(|_| {
@@ -131,13 +131,13 @@ fn an_owner_that_dies() {
             let died = word.load(Ordering::SeqCst) & OWNER_DIED != 0;
             check!(died, held, "the mark of a dead owner");
         }
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn numbers_that_clone_writes() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let (parents, childs) = (word(), word());
         let flags = libc::CLONE_PARENT_SETTID | libc::CLONE_CHILD_SETTID;
         let both = |flags: i32| {
@@ -146,18 +146,18 @@ fn numbers_that_clone_writes() {
                     a.parent_tid = parents.as_ptr() as u64;
                     a.child_tid = childs.as_ptr() as u64;
                 })
-                .start(|talk| {
-                    talk.say(childs.load(Ordering::SeqCst) as i32);
+                .start(|channel| {
+                    channel.send(childs.load(Ordering::SeqCst) as i32);
                 })
                 .expect("clone3")
         };
         let member = both(flags);
-        check!(member.hear(), 2, "the number that the child is told");
+        check!(member.receive(), 2, "the number that the child is told");
         check!(parents.load(Ordering::SeqCst), 2);
         let inner = both(flags | libc::CLONE_NEWPID);
-        check!(inner.hear(), 1, "the number that a new init is told");
+        check!(inner.receive(), 1, "the number that a new init is told");
         check!(parents.load(Ordering::SeqCst), inner.pid as u32);
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }

@@ -4,9 +4,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 
-use crate::catch::{catch, next};
 use crate::harness::Test;
-use crate::process::{fork, new_ns, pid, wait_for_word};
+use crate::process::{fork, new_ns, pid, wait_for_message};
+use crate::signal_capture::{capture, next};
 
 pub const TESTS: &[Test] = tests![
     the_users_of_shared_memory,
@@ -33,7 +33,7 @@ fn the_users_of_shared_memory() {
         };
         touch(id);
         check!(users(id), (pid(), pid()));
-        let init = new_ns(|talk| {
+        let init = new_ns(|channel| {
             check!(
                 users(id),
                 (0, 0),
@@ -43,10 +43,10 @@ fn the_users_of_shared_memory() {
             check!(users(id), (0, 1));
             let own = libc::shmget(libc::IPC_PRIVATE, 4096, 0o600 | libc::IPC_CREAT);
             check!(users(own), (1, 0));
-            talk.say(own);
-            talk.hear_or_end();
+            channel.send(own);
+            channel.receive_or_end();
         });
-        let theirs = init.hear();
+        let theirs = init.receive();
         check!(
             users(id),
             (pid(), init.pid),
@@ -72,19 +72,19 @@ fn the_users_of_a_message_queue() {
             check!(libc::msgctl(id, libc::IPC_STAT, &mut state), 0, "msgctl");
             (state.msg_lspid, state.msg_lrpid)
         };
-        let mut letter = [1i64, 2];
-        let place = letter.as_mut_ptr().cast::<libc::c_void>();
+        let mut message = [1i64, 2];
+        let place = message.as_mut_ptr().cast::<libc::c_void>();
         check!(libc::msgsnd(id, place, 8, 0), 0, "msgsnd");
         check!(users(), (pid(), 0));
-        let init = new_ns(|talk| {
+        let init = new_ns(|channel| {
             check!(users(), (0, 0), "a sender outside, as init sees it");
             check!(libc::msgrcv(id, place, 8, 0, 0), 8, "msgrcv");
             check!(libc::msgsnd(id, place, 8, 0), 0, "msgsnd");
             check!(users(), (1, 1));
-            talk.say(0);
-            talk.hear_or_end();
+            channel.send(0);
+            channel.receive_or_end();
         });
-        init.hear();
+        init.receive();
         check!(
             users(),
             (init.pid, init.pid),
@@ -107,16 +107,16 @@ fn the_list_of_shared_memory() {
         rows.next().expect("the memory's row")[4].to_string()
     };
     check!(creator(), pid().to_string());
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         check!(creator(), "0", "a creator outside, as init sees it");
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
     // SAFETY: the call takes no pointers.
     unsafe { libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut()) };
 }
 
-/// A new queue that tells the caller of its first letter by SIGUSR1.
+/// A new queue that tells the caller of its first message by SIGUSR1.
 struct Queue(OwnedFd);
 
 impl Queue {
@@ -151,28 +151,28 @@ impl Queue {
 
     #[track_caller]
     fn send(&self) {
-        // SAFETY: the letter is live and one byte long.
+        // SAFETY: the message is live and one byte long.
         let sent = unsafe { libc::mq_send(self.0.as_raw_fd(), c"x".as_ptr(), 1, 0) };
         check!(sent, 0, "mq_send");
     }
 
     #[track_caller]
     fn receive(&self) {
-        let mut letter = [0u8; 8192];
-        let place = letter.as_mut_ptr().cast();
+        let mut message = [0u8; 8192];
+        let place = message.as_mut_ptr().cast();
         let null = std::ptr::null_mut();
-        // SAFETY: the buffer is live and has the greatest size of a letter.
-        let got = unsafe { libc::mq_receive(self.0.as_raw_fd(), place, letter.len(), null) };
+        // SAFETY: the buffer is live and has the greatest size of a message.
+        let got = unsafe { libc::mq_receive(self.0.as_raw_fd(), place, message.len(), null) };
         check!(got, 1, "mq_receive");
     }
 }
 
 fn the_sender_of_a_notification() {
     let queue = Queue::new();
-    let init = new_ns(|talk| {
-        catch(&[libc::SIGUSR1]);
+    let init = new_ns(|channel| {
+        capture(&[libc::SIGUSR1]);
         queue.ask();
-        talk.say(0);
+        channel.send(0);
         check!(
             (next().pid, queue.receive()).0,
             0,
@@ -185,17 +185,17 @@ fn the_sender_of_a_notification() {
             member.pid,
             "a sender inside"
         );
-        talk.say(0);
-        talk.hear();
+        channel.send(0);
+        channel.receive();
         queue.send();
-        talk.hear_or_end();
+        channel.receive_or_end();
     });
-    init.hear();
+    init.receive();
     queue.send();
-    init.hear();
-    catch(&[libc::SIGUSR1]);
+    init.receive();
+    capture(&[libc::SIGUSR1]);
     queue.ask();
-    init.say(0);
+    init.send(0);
     check!(next().pid, init.pid, "a sender inside, from outside");
 }
 
@@ -230,15 +230,15 @@ fn the_owner_of_a_file_by_its_kind() {
         let group = nix::unistd::getpgrp().as_raw();
         let own = if kind == 2 { group } else { pid() };
         check!(set_owner(fd, Owner { kind, pid: own }), Ok(()));
-        let init = new_ns(|talk| {
+        let init = new_ns(|channel| {
             check!(owner(fd).pid, 0, "an owner outside of kind {kind}");
             nix::unistd::setsid().expect("setsid");
             check!(set_owner(fd, Owner { kind, pid: 1 }), Ok(()));
             check!(owner(fd), Owner { kind, pid: 1 });
-            talk.say(0);
-            talk.hear_or_end();
+            channel.send(0);
+            channel.receive_or_end();
         });
-        init.hear();
+        init.receive();
         check!(
             owner(fd),
             Owner {
@@ -252,8 +252,8 @@ fn the_owner_of_a_file_by_its_kind() {
 
 fn an_owner_that_is_out_of_view() {
     let (end, _other) = nix::unistd::pipe().expect("pipe");
-    let (fd, outside) = (end.as_raw_fd(), fork(wait_for_word).pid);
-    let init = new_ns(|talk| {
+    let (fd, outside) = (end.as_raw_fd(), fork(wait_for_message).pid);
+    let init = new_ns(|channel| {
         for kind in 0..3 {
             let set = set_owner(fd, Owner { kind, pid: outside });
             check!(set, Err(Errno::ESRCH), "a number of the outside");
@@ -261,7 +261,7 @@ fn an_owner_that_is_out_of_view() {
         // SAFETY: the call takes no pointers.
         let set = Errno::result(unsafe { libc::fcntl(fd, libc::F_SETOWN, outside) });
         check!(set, Err(Errno::ESRCH));
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }

@@ -3,7 +3,7 @@
 use crate::bpf::{Tasks, Walk, Walker};
 use crate::harness::Test;
 use crate::ns_file::{NsFile, NS_GET_PID_FROM_PIDNS};
-use crate::process::{fork, new_ns, pid, sleepers, wait_for_word, Child};
+use crate::process::{fork, new_ns, pid, sleepers, wait_for_message, Child};
 
 pub const TESTS: &[Test] = tests![
     a_walk_passes_the_members,
@@ -16,12 +16,12 @@ pub const TESTS: &[Test] = tests![
 /// An init with two children that opens a walk, and the walk.
 #[track_caller]
 fn opened_inside(walker: &Walker) -> (Child, Walk) {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let _members = sleepers(2);
-        talk.give(walker.open().fd());
-        talk.hear_or_end();
+        channel.send_fd(walker.open().fd());
+        channel.receive_or_end();
     });
-    let walk = Walk::from_fd(init.talk.take());
+    let walk = Walk::from_fd(init.channel.receive_fd());
     (init, walk)
 }
 
@@ -46,20 +46,20 @@ fn a_walk_passes_the_members() {
 
 fn a_walk_from_below_does_not_pass_those_above() {
     let walker = Walker::over(Tasks::All);
-    let outer = new_ns(|talk| {
+    let outer = new_ns(|channel| {
         let (inner, walk) = opened_inside(&walker);
-        talk.say(inner.pid);
-        talk.give(walk.fd());
-        talk.give(walker.open().fd());
-        talk.hear_or_end();
+        channel.send(inner.pid);
+        channel.send_fd(walk.fd());
+        channel.send_fd(walker.open().fd());
+        channel.receive_or_end();
     });
-    let inner = out_here(&outer, outer.hear());
-    let mut walk = Walk::from_fd(outer.talk.take());
+    let inner = out_here(&outer, outer.receive());
+    let mut walk = Walk::from_fd(outer.channel.receive_fd());
     let file = NsFile::of(inner);
     let number = |n| file.ask(NS_GET_PID_FROM_PIDNS, n).expect("a member");
     let members = [1, 2, 3].map(number);
     check!(walk.numbers(), members, "of the inner one");
-    let mut walk = Walk::from_fd(outer.talk.take());
+    let mut walk = Walk::from_fd(outer.channel.receive_fd());
     let all = [outer.pid, members[0], members[1], members[2]];
     check!(walk.numbers(), all, "of the outer one");
 }
@@ -78,15 +78,15 @@ fn a_walk_over_one_task() {
 
 fn a_walk_of_one_who_entered() {
     let walker = Walker::over(Tasks::All);
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     check!(NsFile::of(init.pid).enter(0), Ok(()));
     let numbers = walker.open().numbers();
     check!(numbers.contains(&pid()), true, "himself, who stays outside");
-    let child = fork(|talk| {
-        talk.give(walker.open().fd());
-        talk.hear_or_end();
+    let child = fork(|channel| {
+        channel.send_fd(walker.open().fd());
+        channel.receive_or_end();
     });
-    let mut walk = Walk::from_fd(child.talk.take());
+    let mut walk = Walk::from_fd(child.channel.receive_fd());
     check!(walk.numbers(), [init.pid, child.pid], "opened by his child");
 }
 

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use crate::harness::Test;
 use crate::ns_file::{inode_of, NsFile};
-use crate::process::{attempt_fork, new_ns, pid, unshare_pid, wait_for_word};
+use crate::process::{attempt_fork, new_ns, pid, unshare_pid, wait_for_message};
 
 pub const TESTS: &[Test] = tests![
     a_fork_by_the_own_event,
@@ -100,27 +100,27 @@ fn rename() {
 }
 
 fn a_fork_by_the_own_event() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let event = Event::of(0);
         check!(attempt_fork(), Ok(2));
         let (child, parent, _) = event.last(FORK);
         check!((child, parent), (2, 1), "child and parent");
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn a_name_by_an_event_from_outside() {
-    let init = new_ns(|talk| {
-        talk.hear();
+    let init = new_ns(|channel| {
+        channel.receive();
         rename();
         check!(attempt_fork(), Ok(2));
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
     let event = Event::of(init.pid);
-    init.say(0);
-    init.hear();
+    init.send(0);
+    init.receive();
     let (process, thread, text) = event.last(COMM);
     check!(
         (process, thread, &text[8..15]),
@@ -135,14 +135,14 @@ fn a_name_by_an_event_from_outside() {
 }
 
 fn a_new_init_by_its_parents_event() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let event = Event::of(0);
-        let inner = new_ns(wait_for_word);
+        let inner = new_ns(wait_for_message);
         let (child, parent, _) = event.last(FORK);
         check!((child, parent), (inner.pid, 1), "child and parent");
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 /// Device and inode of the pid namespace in a record.
@@ -159,7 +159,7 @@ fn device() -> u64 {
 }
 
 fn namespaces_of_a_process() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let event = Event::of(0);
         unshare_pid();
         let (process, thread, record) = event.last(NAMESPACES);
@@ -174,16 +174,16 @@ fn namespaces_of_a_process() {
             (device(), own),
             "the own one, not that for children"
         );
-        talk.say(0);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn namespaces_after_entering() {
-    let init = new_ns(wait_for_word);
+    let init = new_ns(wait_for_message);
     let event = Event::of(0);
     check!(NsFile::of(init.pid).enter(0), Ok(()));
     let (process, _, record) = event.last(NAMESPACES);
     check!(process, pid());
-    check!(pid_link(&record), (device(), crate::ns_file::FIRST_INODE));
+    check!(pid_link(&record), (device(), crate::ns_file::INITIAL_INODE));
 }

@@ -38,7 +38,7 @@ fn in_namespace(file: &NsFile) -> Program {
     Program::load(RAW_TRACEPOINT, &instructions)
 }
 
-/// A program that gives the number in the machine's first namespace.
+/// A program that gives the number in the machine's initial namespace.
 fn at_the_top() -> Program {
     const GET_CURRENT_PID_TGID: i32 = 14;
     let instructions = [
@@ -52,18 +52,18 @@ fn at_the_top() -> Program {
 fn the_current_process_in_its_own_namespace() {
     let program = in_namespace(&NsFile::of("self"));
     check!(program.run(), pid());
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let program = in_namespace(&NsFile::of("self"));
         check!(program.run(), 1);
-        let member = fork(|talk| talk.say(program.run()));
-        check!(member.hear(), 2);
-        talk.say(0);
+        let member = fork(|channel| channel.send(program.run()));
+        check!(member.receive(), 2);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }
 
 fn the_current_process_in_another_namespace() {
-    let init: Child = new_ns(crate::process::wait_for_word);
+    let init: Child = new_ns(crate::process::wait_for_message);
     let theirs = in_namespace(&NsFile::of(init.pid));
     check!(theirs.run(), -libc::EINVAL, "for a process outside");
     let ours = in_namespace(&NsFile::of("self"));
@@ -73,16 +73,16 @@ fn the_current_process_in_another_namespace() {
         -libc::EINVAL,
         "for one who has entered, and stays outside"
     );
-    let member = fork(|talk| talk.say_all(&[theirs.run(), ours.run()]));
-    check!(member.hear_all(), [2, -libc::EINVAL], "for a member");
+    let member = fork(|channel| channel.send_all(&[theirs.run(), ours.run()]));
+    check!(member.receive_all(), [2, -libc::EINVAL], "for a member");
 }
 
 fn the_current_process_at_the_top() {
     let program = at_the_top();
     check!(program.run(), pid());
-    let init = new_ns(|talk| {
-        talk.say(program.run());
-        talk.hear_or_end();
+    let init = new_ns(|channel| {
+        channel.send(program.run());
+        channel.receive_or_end();
     });
-    check!(init.hear(), init.pid, "of an init");
+    check!(init.receive(), init.pid, "of an init");
 }

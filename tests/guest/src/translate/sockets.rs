@@ -7,13 +7,13 @@ use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
 use crate::harness::Test;
-use crate::mail::Mail;
 use crate::process::{fork, new_ns, pid};
+use crate::scm_credentials::CredentialsSocket;
 
 pub const TESTS: &[Test] = tests![
     the_listener_and_the_caller,
     the_peer_by_pidfd,
-    letters_between_three_levels,
+    messages_between_three_levels,
     a_signature_that_is_out_of_view,
 ];
 
@@ -27,34 +27,34 @@ fn the_listener_and_the_caller() {
     const PLACE: &str = "/tmp/listener";
     let _ = std::fs::remove_file(PLACE);
     let listener = UnixListener::bind(PLACE).expect("bind");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let stream = UnixStream::connect(PLACE).expect("connect");
         check!(peer(&stream), 0, "a listener outside, as init sees it");
-        talk.hear();
+        channel.receive();
         drop(stream);
         std::fs::remove_file(PLACE).expect("remove");
         let listener = UnixListener::bind(PLACE).expect("bind");
-        talk.say(0);
+        channel.send(0);
         let (stream, _) = listener.accept().expect("accept");
         check!(peer(&stream), 0, "a caller outside, as init sees it");
-        let member = fork(|talk| {
+        let member = fork(|channel| {
             let stream = UnixStream::connect(PLACE).expect("connect");
             check!(peer(&stream), 1, "a listener inside");
-            talk.hear_or_end();
+            channel.receive_or_end();
         });
         let (stream, _) = listener.accept().expect("accept");
         check!(peer(&stream), member.pid, "a caller inside");
-        talk.say(0);
-        talk.hear_or_end();
+        channel.send(0);
+        channel.receive_or_end();
     });
     let (stream, _) = listener.accept().expect("accept");
     check!(peer(&stream), init.pid, "a caller inside, from outside");
     check!(peer(&listener), pid(), "the listener itself");
-    init.say(0);
-    init.hear();
+    init.send(0);
+    init.receive();
     let stream = UnixStream::connect(PLACE).expect("connect");
     check!(peer(&stream), init.pid, "a listener inside, from outside");
-    init.hear();
+    init.receive();
 }
 
 /// The pidfd of the process at the other end.
@@ -81,7 +81,7 @@ fn the_peer_by_pidfd() {
     let inode = |fd: &OwnedFd| nix::sys::stat::fstat(fd).expect("fstat").st_ino;
     let (_keep, socket) = UnixStream::pair().expect("socketpair");
     let me = crate::process::pidfd_open(pid()).expect("pidfd_open");
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let seen = peer_pidfd(&socket).expect("SO_PEERPIDFD");
         check!(
             inode(&seen),
@@ -89,50 +89,50 @@ fn the_peer_by_pidfd() {
             "a process outside, as init sees it"
         );
         let (_keep, inner) = UnixStream::pair().expect("socketpair");
-        talk.give(inner.as_raw_fd());
-        talk.hear_or_end();
+        channel.send_fd(inner.as_raw_fd());
+        channel.receive_or_end();
     });
-    let inner = UnixStream::from(init.talk.take());
+    let inner = UnixStream::from(init.channel.receive_fd());
     let seen = peer_pidfd(&inner).expect("SO_PEERPIDFD");
     check!(inode(&seen), inode(&init.pidfd()));
 }
 
-fn letters_between_three_levels() {
-    let (up, down) = (Mail::new(), Mail::new());
-    let outer = new_ns(|talk| {
-        let middle = Mail::new();
-        let inner = new_ns(|talk| {
+fn messages_between_three_levels() {
+    let (up, down) = (CredentialsSocket::new(), CredentialsSocket::new());
+    let outer = new_ns(|channel| {
+        let middle = CredentialsSocket::new();
+        let inner = new_ns(|channel| {
             up.send();
             middle.send();
             check!(down.receive(), 0, "the top, as the bottom sees it");
             check!(down.receive(), 0, "the middle, as the bottom sees it");
-            talk.say(0);
-            talk.hear_or_end();
+            channel.send(0);
+            channel.receive_or_end();
         });
-        talk.hear();
+        channel.receive();
         down.send();
         check!(middle.receive(), inner.pid);
-        inner.hear();
-        talk.say(inner.pid);
-        talk.hear_or_end();
+        inner.receive();
+        channel.send(inner.pid);
+        channel.receive_or_end();
     });
     let bottom = up.receive();
     check!(bottom == outer.pid, false);
     down.send();
-    outer.say(0);
+    outer.send(0);
     let file = crate::ns_file::NsFile::of(outer.pid);
-    let number = file.ask(crate::ns_file::NS_GET_PID_FROM_PIDNS, outer.hear());
+    let number = file.ask(crate::ns_file::NS_GET_PID_FROM_PIDNS, outer.receive());
     check!(number, Ok(bottom));
 }
 
 fn a_signature_that_is_out_of_view() {
-    let mail = Mail::new();
+    let socket = CredentialsSocket::new();
     let outside = pid();
-    let init = new_ns(|talk| {
-        check!(mail.send_as(outside), Err(Errno::ESRCH));
-        check!(mail.send_as(1), Ok(()));
-        check!(mail.receive(), 1);
-        talk.say(0);
+    let init = new_ns(|channel| {
+        check!(socket.send_as(outside), Err(Errno::ESRCH));
+        check!(socket.send_as(1), Ok(()));
+        check!(socket.receive(), 1);
+        channel.send(0);
     });
-    init.hear();
+    init.receive();
 }

@@ -5,8 +5,8 @@ use std::os::fd::AsRawFd;
 use nix::errno::Errno;
 
 use crate::harness::Test;
-use crate::mail::Mail;
 use crate::process::{fork, new_ns, pid};
+use crate::scm_credentials::CredentialsSocket;
 
 pub const TESTS: &[Test] = tests![
     credentials_go_up,
@@ -20,53 +20,65 @@ pub const TESTS: &[Test] = tests![
 ];
 
 fn credentials_go_up() {
-    let mail = Mail::new();
-    let init = new_ns(|talk| {
-        mail.send();
-        check!(mail.receive(), 1, "the sender as init sees it");
-        mail.send();
-        talk.hear();
+    let socket = CredentialsSocket::new();
+    let init = new_ns(|channel| {
+        socket.send();
+        check!(socket.receive(), 1, "the sender as init sees it");
+        socket.send();
+        channel.receive();
     });
-    check!(mail.receive(), init.pid, "the sender as its parent sees it");
-    init.say(0);
+    check!(
+        socket.receive(),
+        init.pid,
+        "the sender as its parent sees it"
+    );
+    init.send(0);
 }
 
 fn credentials_come_down_as_zero() {
-    let mail = Mail::new();
-    let init = new_ns(|talk| talk.say(mail.receive()));
-    mail.send();
-    check!(init.hear(), 0, "a sender outside as init sees it");
+    let socket = CredentialsSocket::new();
+    let init = new_ns(|channel| channel.send(socket.receive()));
+    socket.send();
+    check!(init.receive(), 0, "a sender outside as init sees it");
 }
 
 fn credentials_between_neighbours_are_zero() {
-    let mail = Mail::new();
-    let receiver = new_ns(|talk| talk.say(mail.receive()));
-    let sender = new_ns(|talk| {
-        mail.send();
-        talk.hear();
+    let socket = CredentialsSocket::new();
+    let receiver = new_ns(|channel| channel.send(socket.receive()));
+    let sender = new_ns(|channel| {
+        socket.send();
+        channel.receive();
     });
-    check!(receiver.hear(), 0, "a neighbour as init sees it");
-    sender.say(0);
+    check!(receiver.receive(), 0, "a neighbour as init sees it");
+    sender.send(0);
 }
 
 fn credentials_may_name_a_member() {
-    let mail = Mail::new();
-    let init = new_ns(|talk| {
-        let member = fork(|talk| {
-            let wrong = mail.send_as(99);
-            check!(wrong, Err(Errno::ESRCH), "a letter signed as nobody");
-            check!(mail.send_as(1), Ok(()), "a letter signed as init");
-            talk.say(0);
+    let socket = CredentialsSocket::new();
+    let init = new_ns(|channel| {
+        let member = fork(|channel| {
+            let wrong = socket.send_as(99);
+            check!(
+                wrong,
+                Err(Errno::ESRCH),
+                "a message with the credentials of nobody"
+            );
+            check!(
+                socket.send_as(1),
+                Ok(()),
+                "a message with the credentials of init"
+            );
+            channel.send(0);
         });
-        member.hear();
-        talk.hear();
+        member.receive();
+        channel.receive();
     });
     check!(
-        mail.receive(),
+        socket.receive(),
         init.pid,
         "the signature 1 as the outside sees it"
     );
-    init.say(0);
+    init.send(0);
 }
 
 fn the_owner_of_a_socket_peer() {
@@ -75,23 +87,23 @@ fn the_owner_of_a_socket_peer() {
     let peer_pid = |fd: &std::os::unix::net::UnixStream| {
         getsockopt(fd, PeerCredentials).expect("SO_PEERCRED").pid()
     };
-    let init = new_ns(|talk| {
-        talk.say(peer_pid(&peer));
+    let init = new_ns(|channel| {
+        channel.send(peer_pid(&peer));
         let (_keep, inner) = std::os::unix::net::UnixStream::pair().expect("socketpair");
-        talk.say(peer_pid(&inner));
-        talk.give(inner.as_raw_fd());
-        talk.hear();
+        channel.send(peer_pid(&inner));
+        channel.send_fd(inner.as_raw_fd());
+        channel.receive();
     });
     check!(peer_pid(&peer), pid());
-    check!(init.hear(), 0, "a peer outside as init sees it");
-    check!(init.hear(), 1, "init's own peer");
-    let inner = std::os::unix::net::UnixStream::from(init.talk.take());
+    check!(init.receive(), 0, "a peer outside as init sees it");
+    check!(init.receive(), 1, "init's own peer");
+    let inner = std::os::unix::net::UnixStream::from(init.channel.receive_fd());
     check!(
         peer_pid(&inner),
         init.pid,
         "a peer inside as the outside sees it"
     );
-    init.say(0);
+    init.send(0);
 }
 
 fn the_owner_of_a_file() {
@@ -103,16 +115,16 @@ fn the_owner_of_a_file() {
         || unsafe { libc::fcntl(fd, libc::F_GETOWN) },
     );
     check!(set(pid()), 0);
-    let init = new_ns(|talk| {
-        talk.say(get());
+    let init = new_ns(|channel| {
+        channel.send(get());
         check!(set(1), 0);
-        talk.say(get());
-        talk.hear();
+        channel.send(get());
+        channel.receive();
     });
-    check!(init.hear_all(), [0], "the owner outside as init sees it");
-    check!(init.hear(), 1, "init as the owner");
+    check!(init.receive_all(), [0], "the owner outside as init sees it");
+    check!(init.receive(), 1, "init as the owner");
     check!(get(), init.pid, "init as the owner, from outside");
-    init.say(0);
+    init.send(0);
 }
 
 fn the_holder_of_a_lock() {
@@ -129,21 +141,21 @@ fn the_holder_of_a_lock() {
         }
     };
     lock(libc::F_SETLK, 0);
-    let init = new_ns(|talk| {
-        talk.say(lock(libc::F_GETLK, 0));
+    let init = new_ns(|channel| {
+        channel.send(lock(libc::F_GETLK, 0));
         lock(libc::F_SETLK, 10);
-        let member = fork(|talk| talk.say(lock(libc::F_GETLK, 10)));
-        talk.say(member.hear());
-        talk.hear();
+        let member = fork(|channel| channel.send(lock(libc::F_GETLK, 10)));
+        channel.send(member.receive());
+        channel.receive();
     });
-    check!(init.hear(), 0, "a holder outside as init sees it");
-    check!(init.hear(), 1, "init as the holder, for a member");
+    check!(init.receive(), 0, "a holder outside as init sees it");
+    check!(init.receive(), 1, "init as the holder, for a member");
     check!(
         lock(libc::F_GETLK, 10),
         init.pid,
         "init as the holder, from outside"
     );
-    init.say(0);
+    init.send(0);
 }
 
 fn the_last_user_of_a_semaphore() {
@@ -161,13 +173,13 @@ fn the_last_user_of_a_semaphore() {
         (id, move || libc::semctl(id, 0, libc::GETPID), touch)
     };
     touch();
-    let init = new_ns(|talk| {
-        talk.say(last_user());
+    let init = new_ns(|channel| {
+        channel.send(last_user());
         touch();
-        talk.say(last_user());
-        talk.hear();
+        channel.send(last_user());
+        channel.receive();
     });
-    let inside = [init.hear(), init.hear()];
+    let inside = [init.receive(), init.receive()];
     let outside = last_user();
     // SAFETY: the call takes no pointers.
     unsafe { libc::semctl(id, 0, libc::IPC_RMID) };
@@ -177,5 +189,5 @@ fn the_last_user_of_a_semaphore() {
         "a user outside, then init itself, as init sees them"
     );
     check!(outside, init.pid, "init as the last user, from outside");
-    init.say(0);
+    init.send(0);
 }

@@ -2,4 +2,4 @@
 
 pub mod credentials;
 pub mod numbers;
-pub mod strangers;
+pub mod outsiders;

@@ -3,13 +3,13 @@
 use nix::errno::Errno;
 use nix::sys::wait::WaitPidFlag;
 
-use crate::catch;
 use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::process::{
     attempt_fork, fork, kill, new_ns, pid, pidfd_open, ppid, quit, tid, unshare_pid, wait_any,
-    wait_for, wait_for_word, End,
+    wait_for, wait_for_message, End,
 };
+use crate::signal_capture;
 
 pub const TESTS: &[Test] = tests![
     the_first_process_is_number_one,
@@ -29,114 +29,118 @@ pub const TESTS: &[Test] = tests![
 ];
 
 fn the_first_process_is_number_one() {
-    let init = new_ns(|talk| talk.say_all(&[pid(), tid()]));
-    check!(init.hear_all(), [1, 1], "getpid and gettid of init");
+    let init = new_ns(|channel| channel.send_all(&[pid(), tid()]));
+    check!(init.receive_all(), [1, 1], "getpid and gettid of init");
     check!(init.wait(), End::Exit(0));
 }
 
 fn init_has_no_visible_parent() {
-    let init = new_ns(|talk| {
-        let inner = fork(|talk| talk.say(ppid()));
-        talk.say_all(&[ppid(), inner.hear()]);
+    let init = new_ns(|channel| {
+        let inner = fork(|channel| channel.send(ppid()));
+        channel.send_all(&[ppid(), inner.receive()]);
     });
-    check!(init.hear_all(), [0, 1], "getppid of init and of its child");
+    check!(
+        init.receive_all(),
+        [0, 1],
+        "getppid of init and of its child"
+    );
 }
 
 fn groups_and_sessions_from_outside_are_zero() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         // SAFETY: the calls take no pointers.
-        talk.say_all(unsafe { &[libc::getpgrp(), libc::getsid(0), libc::getpgid(0)] });
+        channel.send_all(unsafe { &[libc::getpgrp(), libc::getsid(0), libc::getpgid(0)] });
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [0, 0, 0],
         "getpgrp, getsid and getpgid of init"
     );
 }
 
 fn a_new_session_has_the_members_number() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         nix::unistd::setsid().expect("setsid");
-        let child = fork(|talk| {
+        let child = fork(|channel| {
             // SAFETY: the calls take no pointers.
             let inherited = unsafe { [libc::getpgrp(), libc::getsid(0)] };
             nix::unistd::setsid().expect("setsid");
             // SAFETY: the calls take no pointers.
             let own = unsafe { [libc::getpgrp(), libc::getsid(0)] };
-            talk.say_all(&[inherited, own].concat());
+            channel.send_all(&[inherited, own].concat());
         });
-        talk.say_all(&child.hear_all());
+        channel.send_all(&child.receive_all());
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [1, 1, 2, 2],
         "group and session before and after setsid"
     );
 }
 
 fn children_count_from_two() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let numbers: Vec<i32> = (0..5).map(|_| attempt_fork().expect("fork")).collect();
-        talk.say_all(&numbers);
+        channel.send_all(&numbers);
     });
-    check!(init.hear_all(), [2, 3, 4, 5, 6]);
+    check!(init.receive_all(), [2, 3, 4, 5, 6]);
 }
 
 fn a_thread_has_a_number_of_its_own() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let thread = std::thread::spawn(|| [pid(), tid(), ppid()]);
-        talk.say_all(&thread.join().expect("join"));
-        talk.say(attempt_fork().expect("fork"));
+        channel.send_all(&thread.join().expect("join"));
+        channel.send(attempt_fork().expect("fork"));
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [1, 2, 0],
         "getpid, gettid and getppid of a thread of init"
     );
-    check!(init.hear(), 3, "the next child's number");
+    check!(init.receive(), 3, "the next child's number");
 }
 
 fn the_parent_sees_its_own_number() {
-    let init = new_ns(|talk| {
-        let member = fork(wait_for_word);
-        talk.say(member.pid);
-        talk.hear();
-        member.say(0);
+    let init = new_ns(|channel| {
+        let member = fork(wait_for_message);
+        channel.send(member.pid);
+        channel.receive();
+        member.send(0);
     });
-    let member = init.hear();
+    let member = init.receive();
     check!(member, 2);
     check!(init.pid > 1, true, "init's number out here is {}", init.pid);
     check!(kill(init.pid, 0), Ok(()));
     check!(pid() == init.pid, false, "my number is init's");
-    init.say(0);
+    init.send(0);
 }
 
 fn wait_gives_the_waiters_numbers() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         let child = fork(|_| quit(3));
         let (number, end) = wait_any();
         check!((number, end), (child.pid, End::Exit(3)));
-        talk.say(number);
+        channel.send(number);
         quit(4);
     });
-    check!(init.hear(), 2);
+    check!(init.receive(), 2);
     check!(wait_any(), (init.pid, End::Exit(4)));
 }
 
 fn waitid_and_sigchld_name_the_child() {
-    catch::catch(&[libc::SIGCHLD]);
-    let init = new_ns(|talk| {
-        catch::catch(&[libc::SIGCHLD]);
+    signal_capture::capture(&[libc::SIGCHLD]);
+    let init = new_ns(|channel| {
+        signal_capture::capture(&[libc::SIGCHLD]);
         let child = fork(|_| quit(5));
-        talk.say_all(&[child.pid, catch::next().pid, waitid_pid(child.pid)]);
+        channel.send_all(&[child.pid, signal_capture::next().pid, waitid_pid(child.pid)]);
         quit(6);
     });
     check!(
-        init.hear_all(),
+        init.receive_all(),
         [2, 2, 2],
         "the child's number by fork, SIGCHLD and waitid inside"
     );
-    let seen = catch::next();
+    let seen = signal_capture::next();
     check!(
         (seen.pid, seen.code),
         (init.pid, libc::CLD_EXITED),
@@ -159,16 +163,16 @@ fn waitid_pid(pid: i32) -> i32 {
 }
 
 fn groups_of_members_from_outside() {
-    let init = new_ns(|talk| {
+    let init = new_ns(|channel| {
         nix::unistd::setsid().expect("setsid");
-        talk.say(0);
-        talk.hear();
+        channel.send(0);
+        channel.receive();
     });
-    init.hear();
+    init.receive();
     // SAFETY: the calls take no pointers.
     let seen = unsafe { [libc::getpgid(init.pid), libc::getsid(init.pid)] };
     check!(seen, [init.pid; 2], "init's group and session from outside");
-    init.say(0);
+    init.send(0);
 }
 
 fn clone_writes_each_sides_number() {
@@ -178,40 +182,40 @@ fn clone_writes_each_sides_number() {
     let flags = NEWPID | (libc::CLONE_PARENT_SETTID | libc::CLONE_CHILD_SETTID) as u64;
     let call = Clone::new(flags)
         .with(|a| (a.parent_tid, a.child_tid) = (parent_tid as u64, child_tid as u64));
-    let init = call.start(|talk| {
+    let init = call.start(|channel| {
         // SAFETY: the pointer is to the child's own copy of a live variable.
-        talk.say(unsafe { child_tid.read_volatile() })
+        channel.send(unsafe { child_tid.read_volatile() })
     });
     let init = init.expect("clone3");
     // SAFETY: the pointer is to a live variable.
     let found = unsafe { parent_tid.read_volatile() };
     check!(found, init.pid, "the number that the parent finds");
-    check!(init.hear(), 1, "the number that the child finds");
+    check!(init.receive(), 1, "the number that the child finds");
 }
 
 fn set_tid_address_returns_the_inner_number() {
-    let init = new_ns(|talk| {
-        let member = fork(|talk| {
+    let init = new_ns(|channel| {
+        let member = fork(|channel| {
             // SAFETY: the null pointer is allowed.
-            talk.say(unsafe { libc::syscall(libc::SYS_set_tid_address, 0usize) } as i32);
+            channel.send(unsafe { libc::syscall(libc::SYS_set_tid_address, 0usize) } as i32);
         });
-        talk.say(member.hear());
+        channel.send(member.receive());
     });
-    check!(init.hear(), 2);
+    check!(init.receive(), 2);
 }
 
 fn a_tracer_outside_hears_its_own_numbers() {
-    let init = new_ns(|talk| {
-        talk.hear();
-        let child = fork(wait_for_word);
-        talk.say(child.pid);
-        child.say(0);
-        talk.hear();
+    let init = new_ns(|channel| {
+        channel.receive();
+        let child = fork(wait_for_message);
+        channel.send(child.pid);
+        child.send(0);
+        channel.receive();
     });
     let number = nix::unistd::Pid::from_raw(init.pid);
     nix::sys::ptrace::seize(number, nix::sys::ptrace::Options::PTRACE_O_TRACEFORK)
         .expect("PTRACE_SEIZE");
-    init.say(0);
+    init.send(0);
     wait_event_stop(init.pid);
     let child = nix::sys::ptrace::getevent(number).expect("PTRACE_GETEVENTMSG") as i32;
     check!(
@@ -228,7 +232,7 @@ fn a_tracer_outside_hears_its_own_numbers() {
     for stopped in [child, init.pid] {
         nix::sys::ptrace::detach(nix::unistd::Pid::from_raw(stopped), None).expect("PTRACE_DETACH");
     }
-    check!(init.hear(), 2, "the same child's number inside");
+    check!(init.receive(), 2, "the same child's number inside");
     init.end();
 }
 

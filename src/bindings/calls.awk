@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0
+# Reads the tables of src (imports!, and of hooks! what is wrapped). Writes the static calls that they want, for C: PIDNS_CALLS(X);
+# with -v want=originals, for Rust: the originals of the wrapped functions, by their names.
+
+BEGIN { if (want != "originals") print "#define PIDNS_CALLS(X) \\" }
+function call(name) {
+	if (want == "originals") {
+		if (table == "hooks!")
+			print "pub(crate) use crate::bindings::__SCT__pidns_" name " as " name ";"
+	} else {
+		print "\tX(" name ") \\"
+	}
+}
+/^(imports|hooks)! \{/ { table = $1 }
+/^\}/ { table = "" }
+{ sub(/^ *(#\[cfg\(.*\)\] *)?/, "") }
+table == "imports!" && /^[a-z_0-9]+[;(<]/ { sub(/[;(<].*/, ""); call($0) }
+table == "hooks!" && / => / { name = $1 }
+table == "hooks!" && name && /;$/ { if (/, wrapped/) call(name); name = "" }
+/call!\([a-z_]+\);$/ { sub(/.*call!\(/, ""); sub(/\);$/, ""); call($0) }
+END { print "" }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The chain: a `struct pid` with one `upid` for each level, from the root to its own namespace.
+
+mod lookup;
+mod ns;
+#[cfg(not(CONFIG_PID_NS))]
+pub(crate) mod number;
+#[cfg(not(CONFIG_PID_NS))]
+mod table;
+#[cfg(not(CONFIG_PID_NS))]
+mod tasklist;
+mod upid;
+
+#[cfg(not(CONFIG_PID_NS))]
+pub(crate) use {
+    table::Pidmap,
+    tasklist::{
+        Tasklist,
+        TasklistMut, //
+    },
+};

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The number tables and counts of all namespaces, behind the kernel's own `pidmap_lock`.
+//!
+//! They are the kernel's: its `alloc_pid` and `free_pid` may still run on another CPU while ours
+//! take over or go, and its lookups (`find_pid_ns`) read the same tables all the time.
+
+use super::number::{
+    Refusal,
+    Request, //
+};
+use crate::{
+    bindings,
+    imports::PIDMAP_LOCK,
+    object::{
+        fields,
+        setters,
+        Object,
+        Pid,
+        PidNs,
+        Upid, //
+    },
+};
+use core::ptr;
+use kernel::{
+    prelude::*,
+    types::NotThreadSafe, //
+};
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::OutOfRange | Refusal::NotInit => EINVAL,
+            Refusal::InUse => EEXIST,
+            Refusal::Full => EAGAIN,
+        }
+    }
+}
+
+fields! {
+    PidNs {
+        /// Where the search for the next number begins: one behind the one that was given last.
+        once cursor: u32 = idr.idr_next;
+    }
+}
+
+setters! {
+    PidNs {
+        // `ns_last_pid` writes it, and `/proc/loadavg` reads it, without the lock.
+        pub(crate) set_cursor(u32) = idr.idr_next;
+        set_pid_allocated(u32, under Pidmap) = pid_allocated;
+    }
+}
+
+/// `pidmap_lock` is held; the only way to what it protects.
+///
+/// Not to be taken in an interrupt: the kernel takes it with interrupts enabled.
+pub(crate) struct Pidmap {
+    /// Memory is reserved, too.
+    preloaded: bool,
+    _here: NotThreadSafe,
+}
+
+impl Pidmap {
+    /// Takes the lock.
+    #[inline]
+    pub(crate) fn lock() -> Self {
+        Self::lock_with(false)
+    }
+
+    /// Reserves memory for one number, and takes the lock. May sleep.
+    #[inline]
+    pub(crate) fn lock_preloaded() -> Self {
+        Self::lock_with(true)
+    }
+
+    #[inline(always)]
+    fn lock_with(preloaded: bool) -> Self {
+        // SAFETY: The kernel's static lock, found before the first hook was armed. Preemption is off from the
+        // reservation, which is this CPU's, until `drop` ends it.
+        unsafe {
+            if preloaded {
+                bindings::idr_preload(bindings::GFP_KERNEL);
+            }
+            bindings::spin_lock(PIDMAP_LOCK.get());
+        }
+        Self {
+            preloaded,
+            _here: NotThreadSafe,
+        }
+    }
+
+    /// Takes a number in `ns`, for which lookups find nothing yet.
+    #[inline]
+    pub(crate) fn take(&mut self, ns: &PidNs, request: Request) -> Result<i32> {
+        let (idr, nothing, flags) = (ns.idr(), ptr::null_mut(), bindings::GFP_ATOMIC);
+        // SAFETY: The table is ours while the lock is held.
+        let nr = unsafe {
+            match request {
+                Request::Exactly(nr) => bindings::idr_alloc(idr, nothing, nr, nr + 1, flags),
+                Request::Next { min, max } => {
+                    bindings::idr_alloc_cyclic(idr, nothing, min, max, flags)
+                }
+            }
+        };
+        if nr >= 0 {
+            Ok(nr)
+        } else if nr == ENOSPC.to_errno() {
+            Err(request.no_room().into())
+        } else {
+            Err(Error::from_errno(nr))
+        }
+    }
+
+    /// Gives a number back to its namespace.
+    #[inline]
+    pub(crate) fn give_back(&mut self, upid: &Upid) {
+        // SAFETY: The table is ours while the lock is held.
+        unsafe { bindings::idr_remove(upid.ns().idr(), upid.nr() as usize) };
+    }
+
+    /// From now on lookups find `pid` by each of its numbers, and in each of its namespaces it counts as a task's.
+    ///
+    /// # Safety
+    ///
+    /// `pid` must be complete, its numbers taken for it, and [`Pidmap::retire`] must come before its memory goes.
+    #[inline]
+    pub(crate) unsafe fn publish(&mut self, pid: &Pid) {
+        for upid in pid.numbers().iter().rev() {
+            let ns = upid.ns();
+            // SAFETY: The table is ours while the lock is held; the rest is the caller's promise. It cannot fail for
+            // a number that is taken; it orders the writes that completed `pid` before the one that lets lookups
+            // see it.
+            unsafe {
+                bindings::idr_replace(ns.idr(), pid.as_ptr().cast(), upid.nr() as usize);
+            }
+            ns.set_pid_allocated(ns.pid_allocated() + 1, self);
+        }
+    }
+
+    /// Lookups do not find `pid`, which is going, any more, and nobody counts it.
+    ///
+    /// # Safety
+    ///
+    /// `pid` must have been published, and not yet retired.
+    #[inline]
+    pub(crate) unsafe fn retire(&mut self, pid: &Pid) {
+        for upid in pid.numbers() {
+            self.uncount(upid.ns());
+            self.give_back(upid);
+        }
+    }
+
+    /// Uncounts a pid of `ns`, and wakes its reaper, which may wait in `zap`, when only the reaper's
+    /// own are left: one, or two when its first thread left before its last.
+    #[inline]
+    fn uncount(&mut self, ns: &PidNs) {
+        let left = ns.pid_allocated() - 1;
+        ns.set_pid_allocated(left, self);
+        if matches!(left, 1 | 2) {
+            // SAFETY: A namespace that had a pid has a reaper. It is alive, or not yet freed: it is not before it
+            // waited for this lock's sections to end (RCU), or is the kernel's static first task.
+            unsafe { bindings::wake_up_process(ns.child_reaper()) };
+        }
+    }
+
+    /// Lets `ns` begin with number 1 again if no task has ever lived in it.
+    #[inline]
+    pub(crate) fn rewind_if_unused(&mut self, ns: &PidNs) {
+        if ns.pid_allocated() == bindings::PIDNS_ADDING {
+            ns.set_cursor(0);
+        }
+    }
+
+    /// Whether `ns` takes no more tasks.
+    #[inline]
+    pub(crate) fn is_dead(&self, ns: &PidNs) -> bool {
+        ns.pid_allocated() & bindings::PIDNS_ADDING == 0
+    }
+
+    /// `ns` takes no more tasks (`kernel/pid.c: disable_pid_allocation`).
+    pub(crate) fn close(&mut self, ns: &PidNs) {
+        ns.set_pid_allocated(ns.pid_allocated() & !bindings::PIDNS_ADDING, self);
+    }
+}
+
+impl Drop for Pidmap {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: Both were taken in `lock_with`, by this task and on this CPU.
+        unsafe {
+            bindings::spin_unlock(PIDMAP_LOCK.get());
+            if self.preloaded {
+                bindings::pidns_idr_preload_end();
+            }
+        }
+    }
+}

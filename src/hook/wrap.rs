@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Functions that the kernel calls. One that wraps another calls its original once at the most, with the arguments that
+//! it got itself.
+
+/// Writes the `extern "C"` function that takes the place of a kernel function of the same name.
+///
+/// Its arguments are seen as the types say ([`crate::object::FromC`]): the kernel passes what its own function
+/// may be given. `original()` is the kernel's function with the very same arguments.
+///
+/// ```ignore
+/// wrap! {
+///     /// Wraps `ipc/util.c: sysvipc_proc_release`. May sleep.
+///     fn sysvipc_proc_release(inode: &Inode, file: &File) -> c_int, original => {
+///         original()
+///     }
+/// }
+/// ```
+macro_rules! wrap {
+    ($(
+        $(#[$meta:meta])*
+        fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?, $original:ident => $body:block
+    )*) => {$(
+        $(#[$meta])*
+        ///
+        /// # Safety
+        ///
+        /// The kernel's: it is called in the place of the function that it replaces.
+        pub(crate) unsafe extern "C" fn $name(
+            $($argument: <$type as $crate::object::FromC>::C),*
+        ) $(-> $result)? {
+            #[allow(unused_variables, reason = "some look at no argument but pass it on")]
+            #[inline(always)]
+            fn replacement(
+                $original: impl FnOnce() $(-> $result)?,
+                $($argument: $type),*
+            ) $(-> $result)? $body
+
+            // SAFETY: The kernel passes arguments that are valid for the length of the call, and it is called once
+            // with them: by us in the place of the kernel.
+            unsafe {
+                replacement(
+                    || $crate::imports::original::$name($($argument),*),
+                    $(<$type as $crate::object::FromC>::from_c($argument)),*
+                )
+            }
+        }
+    )*};
+}
+pub(crate) use wrap;
+
+/// Writes `extern "C"` functions that the kernel calls, in the place of one of its own (`replaced`) or because it was
+/// given their address. Their arguments are seen as the types say, as in [`wrap`].
+macro_rules! callbacks {
+    ($(
+        $(#[$meta:meta])*
+        $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block
+    )*) => {$(
+        $(#[$meta])*
+        ///
+        /// # Safety
+        ///
+        /// The kernel's.
+        $visibility unsafe extern "C" fn $name(
+            $($argument: <$type as $crate::object::FromC>::C),*
+        ) $(-> $result)? {
+            #[inline(always)]
+            fn callback($($argument: $type),*) $(-> $result)? $body
+
+            // SAFETY: The kernel passes arguments that are valid for the length of the call.
+            unsafe { callback($(<$type as $crate::object::FromC>::from_c($argument)),*) }
+        }
+    )*};
+}
+pub(crate) use callbacks;

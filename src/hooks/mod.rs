@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which kernel function is replaced by what.
+
+mod both;
+#[cfg_attr(CONFIG_PID_NS, path = "takeover.rs")]
+#[cfg_attr(not(CONFIG_PID_NS), path = "supply.rs")]
+mod own;
+
+use crate::{
+    hook::{Needs, Table},
+    imports,
+};
+
+/// All that the module needs of this kernel.
+pub(crate) static NEEDS: Needs = Needs {
+    functions: imports::FUNCTIONS,
+    data: imports::find_data,
+    hooks: Table(&[&both::HOOKS, &own::HOOKS]),
+};

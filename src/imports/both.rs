@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the module takes of every kernel.
+
+use crate::{
+    bindings::{
+        kmem_cache,
+        ns_tree_root,
+        siginfo_layout, //
+    },
+    hook::{
+        imports,
+        Data, //
+    },
+    object::Task,
+};
+use kernel::prelude::*;
+
+/// `kernel/nstree.c: pid_ns_tree`.
+pub(crate) static PID_NS_TREE: Data<ns_tree_root> = Data::new(c"pid_ns_tree");
+/// `kernel/signal.c: sigqueue_cachep`, a pointer.
+pub(crate) static SIGQUEUE_CACHE: Data<*mut kmem_cache> = Data::new(c"sigqueue_cachep");
+
+/// `kernel/signal.c`: the tracepoint `signal:signal_generate`.
+#[cfg(CONFIG_TRACEPOINTS)]
+pub(crate) static SIGNAL_GENERATE: Data<crate::bindings::tracepoint> =
+    Data::new(c"__tracepoint_signal_generate");
+
+/// Looks the data up.
+pub(super) fn find_data() -> Result {
+    PID_NS_TREE.find()?;
+    SIGQUEUE_CACHE.find()?;
+    #[cfg(CONFIG_TRACEPOINTS)]
+    SIGNAL_GENERATE.find()?;
+    Ok(())
+}
+
+imports! {
+    // A function of two numbers.
+    siginfo_layout(sig: c_uint, code: c_int) -> siginfo_layout;
+    __send_signal_locked;
+    next_signal;
+    // Whether it runs on some processor at this instant.
+    task_curr(task: &Task) -> c_int;
+    signal_wake_up_state;
+    task_set_jobctl_pending;
+    task_clear_jobctl_pending;
+    // Takes `tasklist_lock` for reading.
+    is_current_pgrp_orphaned() -> c_int;
+    #[cfg(CONFIG_COREDUMP)] vfs_coredump;
+    #[cfg(CONFIG_PROC_EVENTS)] proc_coredump_connector;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who is inside the module, so that its text does not go from under them.
+
+#[cfg(not(CONFIG_PID_NS))]
+use super::loaded::Loaded;
+use crate::bindings;
+#[cfg(not(CONFIG_PID_NS))]
+use kernel::sync::srcu::{
+    Guard,
+    Srcu, //
+};
+
+/// Readers are the tasks inside.
+#[cfg(not(CONFIG_PID_NS))]
+#[inline(always)]
+fn inside() -> &'static Srcu {
+    // SAFETY: A static `srcu_struct`, initialised when the module is loaded and cleaned up after its exit, which
+    // `drain` ends.
+    unsafe { &*(&raw const bindings::pidns_inside).cast() }
+}
+
+/// A task inside a function of the module that may sleep.
+///
+/// Functions that cannot sleep need none: [`drain`] waits for them by Tasks RCU.
+#[cfg(not(CONFIG_PID_NS))]
+pub(crate) struct Inside {
+    _reader: Guard<'static>,
+}
+
+#[cfg(not(CONFIG_PID_NS))]
+impl Inside {
+    /// Enters. Any context in which an SRCU reader may start.
+    #[inline]
+    pub(crate) fn enter() -> Self {
+        Self {
+            _reader: inside().read_lock(),
+        }
+    }
+}
+
+/// A task inside a function of the module in which user space decides how long it stays: in a page
+/// fault that a FUSE server answers when it likes, behind an `execve` that reads from one.
+///
+/// While the module is complete it is kept: `rmmod` is refused at once instead of waiting, which
+/// nobody could interrupt.
+#[cfg(not(CONFIG_PID_NS))]
+pub(crate) struct Pinned {
+    /// Goes first: the task is still counted when the module may go.
+    _loaded: Option<Loaded>,
+    _inside: Inside,
+}
+
+#[cfg(not(CONFIG_PID_NS))]
+impl Pinned {
+    /// Enters. Any context in which an SRCU reader may start.
+    pub(crate) fn enter() -> Self {
+        let inside = Inside::enter();
+        Self {
+            _loaded: Loaded::get(),
+            _inside: inside,
+        }
+    }
+}
+
+/// Waits for the tasks that are inside now and counted themselves: in takeover mode there are none. May sleep.
+pub(super) fn wait() {
+    #[cfg(not(CONFIG_PID_NS))]
+    inside().synchronize();
+}
+
+/// Waits for those that are inside and do not sleep. May sleep.
+fn wait_for_sleepless() {
+    // SAFETY: The caller may sleep.
+    unsafe {
+        bindings::synchronize_rcu_tasks();
+        bindings::synchronize_rcu();
+    }
+}
+
+/// Waits until no task is inside the module. Call it when no function is hooked any more.
+///
+/// 1. A task that came by a patched site before it was given back may not have counted itself
+///    yet, but it has not slept since: Tasks RCU waits for it, and RCU for one in an interrupt
+///    (Tasks RCU does not watch the idle task under it).
+/// 2. Those that counted themselves may sleep: SRCU waits for them.
+/// 3. They may still have a few instructions to go after they left, without sleeping: Tasks RCU
+///    and RCU again.
+///
+/// May sleep.
+pub(crate) fn drain() {
+    wait_for_sleepless();
+    wait();
+    wait_for_sleepless();
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `pidns/namespaces` in debugfs: a header, and a line for each pid namespace of the machine.
+//!
+//! They come in the order in which they were made, so a child is always behind its parent. The file is read
+//! piece by piece, each under RCU: a namespace that lives all the while is there once, whatever comes
+//! and goes around it.
+//!
+//! (Not by `kernel::debugfs`: an open file of that does not keep the module, and calls into it when it
+//! is closed.)
+
+use crate::{
+    bindings::{
+        self,
+        dentry,
+        file_operations,
+        loff_t,
+        seq_operations, //
+    },
+    compat::this_module,
+    hook::callbacks,
+    imports::{
+        kernel_fn,
+        PID_NS_TREE, //
+    },
+    object::{
+        fields,
+        File,
+        FromC,
+        Inode,
+        Object,
+        Pid,
+        PidNs,
+        PidType,
+        SeqFile,
+        Task, //
+    },
+    signal,
+};
+use core::{
+    mem, ptr,
+    sync::atomic::{
+        AtomicI64,
+        Ordering, //
+    },
+};
+use kernel::{
+    fmt::{
+        self,
+        Display,
+        Formatter, //
+    },
+    prelude::*,
+    seq_print,
+    str::BStr,
+    sync::rcu, //
+};
+
+/// The directory in debugfs; dropping removes it, when nobody is reading any more. A file that is open keeps
+/// the module.
+pub(crate) struct Tree(*mut dentry);
+
+// SAFETY: debugfs has its own locks; only used again when it is dropped.
+unsafe impl Send for Tree {}
+// SAFETY: As above.
+unsafe impl Sync for Tree {}
+
+impl Tree {
+    /// May sleep. If debugfs has no memory for it there is no file: that is no reason to do without the module.
+    pub(crate) fn new() -> Self {
+        // SAFETY: The names and the operations are static. An error in the place of a directory is understood.
+        unsafe {
+            let directory = bindings::debugfs_create_dir(c"pidns".as_char_ptr(), ptr::null_mut());
+            bindings::debugfs_create_file_full(
+                c"namespaces".as_char_ptr(),
+                0o400,
+                directory,
+                ptr::null_mut(),
+                ptr::null(),
+                &raw const FILE.0,
+            );
+            Self(directory)
+        }
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        // SAFETY: Made in `new`; an error is allowed.
+        unsafe { bindings::debugfs_remove(self.0) };
+    }
+}
+
+/// What the kernel calls.
+struct Operations<T>(T);
+
+// SAFETY: The kernel only reads them.
+unsafe impl<T> Sync for Operations<T> {}
+
+static FILE: Operations<file_operations> = Operations(file_operations {
+    owner: this_module(),
+    open: Some(open),
+    read: Some(bindings::seq_read),
+    llseek: Some(bindings::seq_lseek),
+    release: Some(bindings::seq_release),
+    ..pin_init::zeroed()
+});
+
+static LINES: Operations<seq_operations> = Operations(seq_operations {
+    start: Some(start),
+    stop: Some(stop),
+    next: Some(next),
+    show: Some(show),
+});
+
+/// What there is a line for. RCU keeps it from `start` to `stop`.
+enum Item<'rcu> {
+    Header,
+    Namespace(&'rcu PidNs),
+}
+
+/// The header's address.
+const HEADER: *mut c_void = ptr::without_provenance_mut(1);
+
+impl FromC for Item<'_> {
+    type C = *mut c_void;
+
+    unsafe fn from_c(item: *mut c_void) -> Self {
+        match item {
+            HEADER => Self::Header,
+            // SAFETY: The caller's promise.
+            ns => Self::Namespace(unsafe { PidNs::from_ptr(ns.cast()) }),
+        }
+    }
+}
+
+impl Item<'_> {
+    /// As the kernel keeps it.
+    fn into_raw(self) -> *mut c_void {
+        match self {
+            Self::Header => HEADER,
+            Self::Namespace(ns) => ns.as_ptr().cast(),
+        }
+    }
+
+    /// Where it is: 0 is the header's place, any other is the number (`ns_id`) of a namespace, by which they are
+    /// ordered, and which is never used twice.
+    fn position(&self) -> loff_t {
+        match self {
+            Self::Header => 0,
+            Self::Namespace(ns) => kernel_fn::ns_id(ns) as loff_t,
+        }
+    }
+
+    /// The next.
+    fn following<'rcu>(&self, _rcu: &'rcu rcu::Guard) -> Option<Item<'rcu>> {
+        let before = match self {
+            Self::Header => ptr::null_mut(),
+            Self::Namespace(ns) => ns.as_ptr(),
+        };
+        // SAFETY: RCU, from `start` to `stop`, keeps the list and what was found in it.
+        let ns =
+            unsafe { PidNs::from_nullable(bindings::pidns_next_ns(PID_NS_TREE.get(), before)) };
+        ns.map(Item::Namespace)
+    }
+}
+
+/// To `seq_file`: there is no line for this one.
+const SKIP: c_int = 1;
+
+callbacks! {
+    fn open(_inode: &Inode, file: &File) -> c_int {
+        // SAFETY: The file is being opened; the operations are static.
+        unsafe { bindings::seq_open(file.as_ptr(), &raw const LINES.0) }
+    }
+
+    /// Begins at a position; if what was there is gone, with the next. Under RCU from here to [`stop`].
+    fn start(_to: &SeqFile, position: &AtomicI64) -> *mut c_void {
+        let rcu = rcu::read_lock();
+        let mut item = Some(Item::Header);
+        let position = position.load(Ordering::Relaxed);
+        while let Some(before) = item.take_if(|item| item.position() < position) {
+            item = before.following(&rcu);
+        }
+        let item = item.map_or(ptr::null_mut(), Item::into_raw);
+        mem::forget(rcu);
+        item
+    }
+
+    fn stop(_to: &SeqFile, _item: *mut c_void) {
+        // SAFETY: Begun in `start`.
+        unsafe { bindings::rcu_read_unlock() };
+    }
+
+    fn next(_to: &SeqFile, item: Item<'_>, position: &AtomicI64) -> *mut c_void {
+        let rcu = rcu::read_lock();
+        let next = item.following(&rcu);
+        let behind = position.load(Ordering::Relaxed) + 1;
+        position.store(next.as_ref().map_or(behind, Item::position), Ordering::Relaxed);
+        next.map_or(ptr::null_mut(), Item::into_raw)
+    }
+
+    fn show(to: &SeqFile, item: Item<'_>) -> c_int {
+        // SAFETY: It is its reader's alone.
+        let to = unsafe { kernel::seq_file::SeqFile::from_raw(to.as_ptr()) };
+        match item {
+            Item::Header => show_header(to),
+            Item::Namespace(ns) => show_namespace(to, ns),
+        }
+    }
+}
+
+fn show_header(to: &kernel::seq_file::SeqFile) -> c_int {
+    seq_print!(
+        to,
+        "{:>10} {:>5} {:>10} {:>10} {:>7} {:>7} {:>7} {:>10} {:>10} {}\n",
+        "inode",
+        "level",
+        "parent",
+        "owner",
+        "init",
+        "tasks",
+        "numbers",
+        "dropped",
+        "acted",
+        "name"
+    );
+    0
+}
+
+/// What is known of a namespace:
+///
+/// * its inode number, as of `/proc/PID/ns/pid`, its level, its parent's inode number, that of the user
+///   namespace that owns it;
+/// * its init's number in the initial namespace (nothing before that is born);
+/// * how many living processes have a number in it, those of the namespaces below included;
+/// * how many numbers are in use: of threads, of zombies, of sessions and process groups that outlived the
+///   process that they are named after;
+/// * how many signals the init's protection has dropped, and how many from ancestors had their default action;
+/// * its init's name, which may contain spaces.
+fn show_namespace(to: &kernel::seq_file::SeqFile, ns: &PidNs) -> c_int {
+    let rcu = rcu::read_lock();
+    let (dropped, acted) = signal::counts(ns);
+    // Not before the counts were read: their place is used anew when it is gone.
+    if !ns.has_references() {
+        return SKIP;
+    }
+    // A namespace that was found in the tree under RCU keeps its parent and its owner for as long as it is itself
+    // kept: it lets go of both after it has left the tree.
+    let parent = ns.parent().map(PidNs::inum);
+    let init = ns.find(1, &rcu).and_then(|pid| process(pid, &rcu));
+    seq_print!(
+        to,
+        "{:>10} {:>5} {:>10} {:>10} {:>7} {:>7} {:>7} {:>10} {:>10} {}\n",
+        ns.inum(),
+        ns.level(),
+        OrNone(parent),
+        ns.user_ns().inum(),
+        OrNone(init.map(Task::tgid_nr)),
+        living(ns, &rcu),
+        ns.pid_allocated() & !bindings::PIDNS_ADDING,
+        dropped,
+        acted,
+        OrNone(init.map(|init| Name(init.comm())))
+    );
+    0
+}
+
+fields! {
+    Task {
+        /// Its name; a mixture of two while it is changed.
+        once comm: [u8; bindings::TASK_COMM_LEN as usize] = comm;
+    }
+}
+
+/// The process whose number `pid` is.
+fn process<'a>(pid: &Pid, rcu: &'a rcu::Guard) -> Option<&'a Task> {
+    pid.task_of_type(PidType::Tgid, rcu)
+}
+
+/// How many living processes have a number in `ns`.
+fn living(ns: &PidNs, rcu: &rcu::Guard) -> usize {
+    let mut count = 0;
+    let mut nr = 1;
+    while let Some((found, pid)) = ns.find_from(nr, rcu) {
+        count += usize::from(process(pid, rcu).is_some_and(|task| task.is_process_alive()));
+        nr = found + 1;
+    }
+    count
+}
+
+/// The name of a task: bytes of its own choice.
+struct Name([u8; bindings::TASK_COMM_LEN as usize]);
+
+impl Display for Name {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let length = self.0.iter().position(|&byte| byte == 0);
+        let name = &self.0[..length.unwrap_or(self.0.len())];
+        Display::fmt(BStr::from_bytes(name), f)
+    }
+}
+
+/// Something, or a dash.
+struct OrNone<T>(Option<T>);
+
+impl<T: Display> Display for OrNone<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(it) => it.fmt(f),
+            None => f.pad("-"),
+        }
+    }
+}

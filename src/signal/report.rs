@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why a signal to a namespace's init acts, or does not: told as it happens, and counted.
+
+use super::{
+    siglock::Siglocked,
+    two_sided,
+    verdict::{
+        judge_taken,
+        Disposition,
+        Sender,
+        Verdict,
+        SIGKILL,
+        SIGSTOP, //
+    },
+};
+use crate::{
+    bindings::callback_head,
+    events,
+    object::{
+        Object,
+        PidNs, //
+    },
+};
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering, //
+};
+use kernel::prelude::*;
+
+/// How many signals to a namespace's init had one of two ends.
+///
+/// They are kept in the namespace's own `rcu`, and so need no memory, table or lock. The kernel does not
+/// touch that word pair before it has the namespace freed (`kernel/pid_namespace.c: destroy_pid_namespace`;
+/// here `namespace::destroy`): it is zero from the allocation on, and nobody counts any more when it is
+/// used, because whoever counts holds the `siglock` of the namespace's init, whose pid holds the
+/// namespace. A module that is loaded again goes on counting.
+struct Counts {
+    dropped: AtomicU32,
+    acted: AtomicU32,
+}
+
+const _: () = assert!(
+    size_of::<Counts>() <= size_of::<callback_head>()
+        && align_of::<Counts>() <= align_of::<callback_head>()
+);
+
+impl Counts {
+    #[inline(always)]
+    fn of(ns: &PidNs) -> &Self {
+        // SAFETY: The size and the alignment were checked above, and all that use the place as this do so by atomic
+        // operations. (Rust's: they are single instructions, and the kernel's would be calls.)
+        unsafe { &*(&raw const (*ns.as_ptr()).rcu).cast() }
+    }
+}
+
+/// One more; it stays at the highest number. Whoever counts holds the init's `siglock`: no two do so at once.
+fn count(counter: &AtomicU32) {
+    let one_more = counter.load(Ordering::Relaxed).saturating_add(1);
+    counter.store(one_more, Ordering::Relaxed);
+}
+
+/// How many signals to the init of `ns` its protection has dropped, and how many from ancestors had their
+/// default action.
+///
+/// The answer is right if `ns` has a reference left afterwards.
+#[cfg(CONFIG_DEBUG_FS)]
+pub(crate) fn counts(ns: &PidNs) -> (u32, u32) {
+    let counts = Counts::of(ns);
+    (
+        counts.dropped.load(Ordering::Acquire),
+        counts.acted.load(Ordering::Acquire),
+    )
+}
+
+/// The current task sends `sig` to `t`, which belongs to the init of `ns`. Any context.
+pub(super) fn sent(
+    ns: &PidNs,
+    t: &Siglocked<'_>,
+    sig: c_int,
+    sender: Option<Sender>,
+    disposition: Disposition,
+    verdict: Verdict,
+) {
+    // Others act when `signal::to_init` or `signal::default_action` says so, or when they are taken.
+    let at_once = sig == SIGKILL || !two_sided::is_on();
+    judged(ns, t, sig, false, sender, disposition, verdict, at_once);
+}
+
+/// The current task `me`, a thread of the init of its namespace, takes `sig`. Any context.
+pub(super) fn taken(
+    me: &Siglocked<'_>,
+    sig: c_int,
+    sender: Option<Sender>,
+    disposition: Disposition,
+) {
+    let verdict = judge_taken(sig, sender, disposition);
+    // Of others, `signal::default_action` says so.
+    let at_once = matches!(sig, SIGKILL | SIGSTOP);
+    let ns = me.active_ns();
+    judged(ns, me, sig, true, sender, disposition, verdict, at_once);
+}
+
+/// The current task `me` takes `sig`, for which it has a handler, from nobody in particular: what [`taken`] does then.
+#[inline]
+pub(super) fn handled(me: &Siglocked<'_>, sig: c_int) {
+    let (said, what) = (Disposition::Handler as u8, Verdict::Deliver as u8);
+    events::signal_verdict(me.active_ns(), me, sig, true, relation(None), said, what);
+}
+
+/// A verdict; if a signal from an ancestor is to act, it does so `at_once`, or somebody says so later.
+#[inline(always)]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the words of a line of the trace"
+)]
+fn judged(
+    ns: &PidNs,
+    t: &Siglocked<'_>,
+    sig: c_int,
+    taken: bool,
+    sender: Option<Sender>,
+    disposition: Disposition,
+    verdict: Verdict,
+    at_once: bool,
+) {
+    let (from, said, what) = (relation(sender), disposition as u8, verdict as u8);
+    events::signal_verdict(ns, t, sig, taken, from, said, what);
+    if verdict == Verdict::Drop {
+        count(&Counts::of(ns).dropped);
+    }
+    if verdict == Verdict::Act && sender == Some(Sender::Ancestor) && at_once {
+        count(&Counts::of(ns).acted);
+    }
+}
+
+/// A signal from an ancestor has its default action on the init that `t` belongs to. Any context.
+pub(super) fn acted(t: &Siglocked<'_>) {
+    count(&Counts::of(t.active_ns()).acted);
+}
+
+/// As `events.h` has words for it.
+fn relation(sender: Option<Sender>) -> u8 {
+    match sender {
+        Some(Sender::Inside) => 0,
+        Some(Sender::Ancestor) => 1,
+        Some(Sender::Kernel) => 2,
+        None => 3,
+    }
+}

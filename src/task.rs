@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tasks.
+
+#[cfg(not(CONFIG_PID_NS))]
+mod supply;
+
+use crate::{
+    bindings,
+    object::{
+        fields,
+        Object,
+        Pid,
+        SignalStruct,
+        Task, //
+    },
+};
+use core::ops::Deref;
+use kernel::sync::rcu;
+
+/// The current task. It is there for as long as this: nobody else can have it, so it is not sent anywhere.
+pub(crate) struct Current(*mut bindings::task_struct);
+
+impl Current {
+    /// The current task; in an interrupt, the one that it has met.
+    #[inline(always)]
+    pub(crate) fn get() -> Self {
+        Self(kernel::task::Task::current_raw())
+    }
+}
+
+impl Deref for Current {
+    type Target = Task;
+
+    #[inline(always)]
+    fn deref(&self) -> &Task {
+        // SAFETY: The current task does not go while it runs, and a `Current` stays on its stack.
+        unsafe { Task::from_ptr(self.0) }
+    }
+}
+
+fields! {
+    Task {
+        /// Its process's number in the initial namespace.
+        fixed tgid_nr: i32 = tgid;
+        /// Its `PF_` flags. Only the task itself writes them.
+        once flags: u32 = flags;
+        /// Who is told when it ends: who made it, or who traces it. Written under `tasklist_lock`.
+        once parent: *mut bindings::task_struct = parent;
+        /// The first thread of its process. An `execve` that changes it has made sure that there is no other.
+        once group_leader: *mut bindings::task_struct = group_leader;
+        /// What its process's threads share of signals. A task has it until its memory goes.
+        fixed signal: &SignalStruct = signal;
+        /// Its pid, or null: it was reaped. See [`Task::pid`].
+        once thread_pid: *mut bindings::pid = thread_pid;
+    }
+}
+
+fields! {
+    SignalStruct {
+        /// How many threads have not exited.
+        once live: i32 = live.counter;
+    }
+}
+
+impl Task {
+    /// The thread's pid, if it was not reaped yet.
+    #[inline]
+    pub(crate) fn pid<'a>(&self, _rcu: &'a rcu::Guard) -> Option<&'a Pid> {
+        // SAFETY: A pid is freed an RCU grace period after its task let go of it.
+        unsafe { Pid::from_nullable(self.thread_pid()) }
+    }
+}
+
+impl Task {
+    /// Whether some thread of its process has not exited.
+    #[cfg_attr(not(CONFIG_DEBUG_FS), allow(dead_code))]
+    pub(crate) fn is_process_alive(&self) -> bool {
+        self.signal().live() != 0
+    }
+
+    /// The first processor's idle task, which never goes.
+    #[cfg(pidns_kunit)]
+    pub(crate) fn boot() -> &'static Self {
+        // SAFETY: A static of the kernel's.
+        unsafe { Self::from_ptr(&raw const bindings::init_task) }
+    }
+}

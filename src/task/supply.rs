@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tasks, as supply mode needs them: held, locked, and the current one's process.
+
+use super::Current;
+use crate::{
+    bindings,
+    held::Held,
+    imports::kernel_fn,
+    object::{
+        setters,
+        NsProxy,
+        Object,
+        Pid,
+        PidType,
+        SignalStruct,
+        Task, //
+    },
+};
+use core::ptr;
+
+setters! {
+    SignalStruct {
+        pub(crate) set_group_exit_code(i32) = group_exit_code;
+    }
+}
+
+impl Pid {
+    /// The thread that has it, if that was not reaped yet. Never sleeps.
+    pub(crate) fn get_task(&self) -> Option<Held<Task>> {
+        kernel_fn::get_pid_task(self, PidType::Pid)
+    }
+}
+
+impl Current {
+    /// The pid by which its process is known.
+    #[inline]
+    pub(crate) fn tgid(&self) -> &Pid {
+        let signal = self.signal().as_ptr();
+        // SAFETY: The `signal` of a task that runs has this pid until the last thread was reaped.
+        unsafe { Pid::from_ptr((*signal).pids[bindings::pid_type_PIDTYPE_TGID as usize]) }
+    }
+
+    /// Whether it is the first thread of its process.
+    pub(crate) fn is_group_leader(&self) -> bool {
+        ptr::eq(self.group_leader(), self.as_ptr())
+    }
+}
+
+/// `task_lock` of a task is held.
+pub(crate) struct Locked<'a>(&'a Task);
+
+impl Task {
+    /// Takes the lock. Never sleeps.
+    #[inline]
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        kernel_fn::task_lock(self);
+        Locked(self)
+    }
+}
+
+impl Locked<'_> {
+    /// The namespaces that the task has, unless it exits. The lock keeps them installed.
+    #[inline]
+    pub(crate) fn nsproxy(&self) -> Option<&NsProxy> {
+        // SAFETY: An `nsproxy` is held by the tasks that it is installed in.
+        unsafe { NsProxy::from_nullable((*self.0.as_ptr()).nsproxy) }
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: Taken in `lock`.
+        unsafe { bindings::pidns_task_unlock(self.0.as_ptr()) };
+    }
+}

@@ -1,0 +1,167 @@
+//! A channel between two processes: numbers and descriptors, in whole messages.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    recvmsg, sendmsg, socketpair, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags,
+    SockFlag, SockType,
+};
+
+/// The most numbers in one message.
+const MOST: usize = 512;
+
+/// One end of a channel. Receiving waits; where the other end is gone, it fails the test.
+pub struct Channel(OwnedFd);
+
+impl Channel {
+    /// Makes a channel and returns both ends.
+    pub fn pair() -> (Channel, Channel) {
+        let (a, b) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::empty(),
+        )
+        .expect("socketpair");
+        (Channel(a), Channel(b))
+    }
+
+    /// Takes an end that was inherited through `execve`.
+    pub fn from_inherited(fd: RawFd) -> Channel {
+        // SAFETY: the caller's parent kept this descriptor open for us and nobody else uses it.
+        Channel(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    #[track_caller]
+    pub fn send(&self, number: i32) {
+        self.send_all(&[number]);
+    }
+
+    #[track_caller]
+    pub fn send_all(&self, numbers: &[i32]) {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_ne_bytes()).collect();
+        let sent = retry(|| {
+            sendmsg::<()>(
+                self.fd(),
+                &[IoSlice::new(&bytes)],
+                &[],
+                MsgFlags::MSG_NOSIGNAL,
+                None,
+            )
+        });
+        check!(sent, Ok(bytes.len()), "a message to the other side");
+    }
+
+    #[track_caller]
+    pub fn receive(&self) -> i32 {
+        let numbers = self.receive_all();
+        check!(
+            numbers.len(),
+            1,
+            "count of numbers in the message {numbers:?}"
+        );
+        numbers[0]
+    }
+
+    #[track_caller]
+    pub fn receive_all(&self) -> Vec<i32> {
+        match self.receive_or_end() {
+            Some(numbers) => numbers,
+            None => panic!("the other side is gone"),
+        }
+    }
+
+    /// Waits for a message or the end. A receiver that waits by itself looks for a message first and
+    /// for the end then, and may miss a message that came in between.
+    fn wait(&self) {
+        check!(self.poll(-1), Ok(1), "poll");
+    }
+
+    /// Whether there is a message now, or the end.
+    pub fn is_readable(&self) -> bool {
+        self.poll(0) == Ok(1)
+    }
+
+    fn poll(&self, milliseconds: i32) -> nix::Result<i32> {
+        let mut poll = libc::pollfd {
+            fd: self.fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one descriptor, which is live.
+        retry(|| Errno::result(unsafe { libc::poll(&mut poll, 1, milliseconds) }))
+    }
+
+    /// Waits for a message, or for the last holder of the other end to be gone (`None`).
+    #[track_caller]
+    pub fn receive_or_end(&self) -> Option<Vec<i32>> {
+        let mut bytes = [0u8; 4 * MOST];
+        self.wait();
+        let got = match retry(|| nix::sys::socket::recv(self.fd(), &mut bytes, MsgFlags::empty())) {
+            Ok(0) | Err(Errno::ECONNRESET) => return None,
+            Ok(n) => n,
+            Err(e) => panic!("recv: {e}"),
+        };
+        let chunks = bytes[..got].chunks_exact(4);
+        Some(
+            chunks
+                .map(|c| i32::from_ne_bytes([c[0], c[1], c[2], c[3]]))
+                .collect(),
+        )
+    }
+
+    /// Waits until every holder of the other end is gone.
+    #[track_caller]
+    pub fn receive_end(&self) {
+        check!(self.receive_or_end(), None, "the last message");
+    }
+
+    /// Hands a descriptor to the other side.
+    #[track_caller]
+    pub fn send_fd(&self, fd: RawFd) {
+        let fds = [fd];
+        let rights = [ControlMessage::ScmRights(&fds)];
+        sendmsg::<()>(
+            self.fd(),
+            &[IoSlice::new(b"fd")],
+            &rights,
+            MsgFlags::MSG_NOSIGNAL,
+            None,
+        )
+        .expect("SCM_RIGHTS");
+    }
+
+    /// Takes the descriptor that the other side gives.
+    #[track_caller]
+    pub fn receive_fd(&self) -> OwnedFd {
+        let mut text = [0u8; 2];
+        let mut space = nix::cmsg_space!(RawFd);
+        let mut parts = [IoSliceMut::new(&mut text)];
+        self.wait();
+        let message = recvmsg::<()>(self.fd(), &mut parts, Some(&mut space), MsgFlags::empty())
+            .expect("recvmsg");
+        for part in message.cmsgs().expect("control messages") {
+            if let ControlMessageOwned::ScmRights(fds) = part {
+                // SAFETY: the kernel has just made this descriptor for us.
+                return unsafe { OwnedFd::from_raw_fd(fds[0]) };
+            }
+        }
+        panic!("a message without a descriptor");
+    }
+}
+
+/// Calls again for as long as a signal interrupts the call.
+pub fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            other => return other,
+        }
+    }
+}

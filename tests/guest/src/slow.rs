@@ -1,0 +1,39 @@
+//! What `--quick` leaves out: tests that take 3 seconds or more where a guest is emulated, or that patch
+//! the kernel's code, which wants a guest of its own there. A test that takes so long says so when it ends.
+
+/// Groups, and tests as `GROUP/TEST`.
+pub const SLOW: &[&str] = &[
+    "load",
+    "takeover",
+    "signal_storm",
+    "chain/pid_max_wraps_to_the_first_unreserved",
+    "chain/pid_max_of_the_root_wraps",
+    "create/many_come_and_go",
+    "nesting/a_fork_storm_at_the_bottom",
+    "matrix/as_mainline",
+    "matrix/two_sided",
+    "two_sided/every_signal_that_dumps_core",
+    "two_sided/one_thread_may_take_it_from_inside",
+    "two_sided/never_a_sibling_at_the_end",
+    "two_sided/never_a_sibling_during_a_dump",
+    "forkfail/a_failed_init_leaves_no_namespace",
+    "sysctl/a_full_namespace",
+    "observe/hundreds_in_small_pieces",
+    "observe/readers_in_a_storm",
+    "stress/forks_on_every_processor",
+    "stress/forks_in_many_namespaces",
+    "stress/namespaces_that_are_killed_at_once",
+    "stress/numbers_that_are_scarce",
+];
+
+/// Whether `name`, a group or `GROUP/TEST`, means this test.
+pub fn names(name: &str, group: &str, test: &str) -> bool {
+    name == group
+        || name
+            .strip_prefix(group)
+            .is_some_and(|rest| rest.strip_prefix('/') == Some(test))
+}
+
+pub fn is_slow(group: &str, test: &str) -> bool {
+    SLOW.iter().any(|slow| names(slow, group, test))
+}
