@@ -190,6 +190,19 @@ impl<'a, T: Object> FromC for Result<&'a T> {
     }
 }
 
+/// What a caller of the kernel's has it pass on to one of our functions.
+pub(crate) struct Passed<'a, T>(pub(crate) &'a T);
+
+impl<T> FromC for Passed<'_, T> {
+    type C = *mut c_void;
+
+    #[inline(always)]
+    unsafe fn from_c(c: *mut c_void) -> Self {
+        // SAFETY: The caller's promise.
+        Self(unsafe { &*c.cast() })
+    }
+}
+
 impl<T: Object> IntoC for &T {
     type C = *mut T::C;
 

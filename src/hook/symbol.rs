@@ -2,13 +2,17 @@
 
 //! Where the kernel's functions and data are.
 
-use super::call::{call, Call};
+use super::{
+    call::{call, Call},
+    wrap::callbacks, //
+};
 use crate::{
     bindings::{self, kprobe},
     compat::enotuniq,
-    object::IntoC,
+    object::Passed,
 };
 use core::{
+    cell::Cell,
     ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };
@@ -38,16 +42,6 @@ impl<T> Data<T> {
     #[inline]
     pub(crate) fn get(&self) -> *mut T {
         self.address.load(Ordering::Relaxed)
-    }
-}
-
-/// Passed to a function of the kernel's, it is its address.
-impl<T> IntoC for &'static Data<T> {
-    type C = *mut T;
-
-    #[inline(always)]
-    fn into_c(self) -> *mut T {
-        self.get()
     }
 }
 
@@ -91,9 +85,10 @@ pub(super) fn open() -> Result {
 }
 
 /// How often a name occurs, and where.
+#[derive(Default)]
 struct Matches {
-    count: usize,
-    address: usize,
+    count: Cell<usize>,
+    address: Cell<usize>,
 }
 
 /// The address of the kernel's only symbol `name`.
@@ -102,33 +97,26 @@ struct Matches {
 ///
 /// `ENOENT` if there is none, `ENOTUNIQ` if there are several; the log names it.
 pub(super) fn find(name: &'static CStr) -> Result<usize> {
-    /// Counts a match.
-    ///
-    /// # Safety
-    ///
-    /// `data` must be a `Matches` that nobody else uses.
-    unsafe extern "C" fn count(data: *mut c_void, address: c_ulong) -> c_int {
-        // SAFETY: The caller's promise.
-        let matches = unsafe { &mut *data.cast::<Matches>() };
-        matches.count += 1;
-        matches.address = address;
-        0
+    callbacks! {
+        /// Counts a match.
+        fn count(matches: Passed<'_, Matches>, address: c_ulong) -> c_int {
+            matches.0.count.set(matches.0.count.get() + 1);
+            matches.0.address.set(address);
+            0
+        }
     }
-    let mut matches = Matches {
-        count: 0,
-        address: 0,
-    };
+    let matches = Matches::default();
     // SAFETY: `open` bound the call; the callback has the type it wants and `matches` outlives it.
     unsafe {
         bindings::__SCT__pidns_kallsyms_on_each_match_symbol(
             Some(count),
             name.as_char_ptr(),
-            (&raw mut matches).cast(),
+            (&raw const matches).cast_mut().cast(),
         )
     };
-    match matches.count {
+    match matches.count.get() {
         0 => Err(refuse("this kernel has no", name, ENOENT)),
-        1 => Ok(matches.address),
+        1 => Ok(matches.address.get()),
         _ => Err(refuse("this kernel has more than one", name, enotuniq())),
     }
 }

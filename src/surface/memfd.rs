@@ -20,6 +20,7 @@ use crate::{
     namespace::memfd_noexec_scope,
     task::Current,
 };
+use core::cell::Cell;
 use kernel::prelude::*;
 
 const _: () = assert!(
@@ -36,7 +37,7 @@ const _: () = assert!(
 system_call!(memfd_create, by memfd_create);
 
 /// May sleep. A refusal is logged, as in mainline: `EACCES` if the file may be executed and no such files are allowed.
-fn memfd_create(call: Call<'_, impl FnOnce(&pt_regs) -> c_long>) -> c_long {
+fn memfd_create(call: Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_long {
     let _pinned = Pinned::enter();
     let [_, flags, _] = call.arguments();
     let scope = memfd_noexec_scope(Current::get().active_ns());

@@ -12,11 +12,11 @@ use crate::{
         dentry,
         inode,
         proc_ns_operations,
-        super_block,
         task_struct, //
     },
     held::Held,
     hook::{
+        callbacks,
         wrap,
         Data, //
     },
@@ -38,12 +38,14 @@ use crate::{
         File,
         Inode,
         Object,
+        Passed,
         ProcInode,
         SuperBlock,
         Task, //
     },
 };
 use core::{
+    cell::OnceCell,
     ffi::CStr,
     mem, ptr, slice,
     sync::atomic::{
@@ -226,31 +228,30 @@ impl Drop for Links {
 
 /// A superblock of procfs in which there is a link of the module. May sleep.
 fn next_with_links() -> Option<Held<SuperBlock>> {
-    let mut found = None;
-    // SAFETY: procfs is always there. The function has the type wanted, and so has the place.
+    let found = Found::new();
+    // SAFETY: procfs is always there. The function has the type wanted, and gets what it wants.
     unsafe {
         let procfs = bindings::get_fs_type(c"proc".as_char_ptr());
-        bindings::iterate_supers_type(procfs, Some(keep_first), (&raw mut found).cast());
+        let found = (&raw const found).cast_mut().cast();
+        bindings::iterate_supers_type(procfs, Some(keep_first), found);
     }
-    found
+    found.into_inner()
 }
 
-/// Keeps the first superblock in which there is a link of the module.
-///
-/// # Safety
-///
-/// `sb` must be a superblock, `found` that of [`next_with_links`].
-unsafe extern "C" fn keep_first(sb: *mut super_block, found: *mut c_void) {
-    // SAFETY: The caller's promise.
-    let (sb, found) = unsafe {
-        let found: *mut Option<Held<SuperBlock>> = found.cast();
-        (SuperBlock::from_ptr(sb), &mut *found)
-    };
-    if found.is_none() {
+type Found = OnceCell<Held<SuperBlock>>;
+
+callbacks! {
+    /// Keeps the first superblock in which there is a link of the module. May sleep.
+    fn keep_first(sb: &SuperBlock, found: Passed<'_, Found>) {
+        let found = found.0;
+        if found.get().is_some() {
+            return;
+        }
         let mut any = false;
         for_links(sb, |_| any = true);
-        if any {
-            *found = kernel_fn::super_active(sb);
+        if let Some(sb) = any.then(|| kernel_fn::super_active(sb)).flatten() {
+            // It is none yet.
+            let _ = found.set(sb);
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     },
     task::Current,
 };
+use core::cell::Cell;
 use kernel::prelude::*;
 
 /// What a task asks for.
@@ -73,7 +74,7 @@ setters! {
 system_call!(reboot, by reboot);
 
 /// May sleep, and not return.
-fn reboot(call: syscall::Call<'_, impl FnOnce(&pt_regs) -> c_long>) -> c_long {
+fn reboot(call: syscall::Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_long {
     let current = Current::get();
     let ns = current.active_ns();
     if ns.is_initial() {

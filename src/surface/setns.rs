@@ -55,7 +55,10 @@ use crate::{
     },
     task::Current,
 };
-use core::ptr;
+use core::{
+    cell::Cell,
+    ptr, //
+};
 use kernel::{
     error::to_result,
     prelude::*,
@@ -81,7 +84,7 @@ fn known() -> u32 {
 system_call!(setns, by setns);
 
 /// May sleep.
-fn setns(call: Call<'_, impl FnOnce(&pt_regs) -> c_long>) -> c_long {
+fn setns(call: Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_long {
     let _inside = Inside::enter();
     let [fd, flags, _] = call.arguments().map(|argument| argument as u32);
     match by_pidfd(fd, flags) {

@@ -3,6 +3,7 @@
 //! System calls, each written once for all the conventions by which programs make it.
 
 use crate::bindings::pt_regs;
+use core::cell::Cell;
 use kernel::prelude::*;
 
 /// In which registers the arguments are.
@@ -31,13 +32,13 @@ impl Convention {
 /// passed.
 pub(super) struct Call<'a, F> {
     convention: Convention,
-    registers: &'a pt_regs,
+    registers: &'a Cell<pt_regs>,
     original: F,
 }
 
-impl<'a, F: FnOnce(&pt_regs) -> c_long> Call<'a, F> {
+impl<'a, F: FnOnce(&Cell<pt_regs>) -> c_long> Call<'a, F> {
     #[inline]
-    pub(super) fn new(convention: Convention, registers: &'a pt_regs, original: F) -> Self {
+    pub(super) fn new(convention: Convention, registers: &'a Cell<pt_regs>, original: F) -> Self {
         Self {
             convention,
             registers,
@@ -49,7 +50,7 @@ impl<'a, F: FnOnce(&pt_regs) -> c_long> Call<'a, F> {
     #[inline]
     pub(super) fn arguments(&self) -> [usize; 3] {
         self.convention
-            .arguments(&mut { *self.registers })
+            .arguments(&mut self.registers.get())
             .map(|argument| *argument)
     }
 
@@ -62,9 +63,9 @@ impl<'a, F: FnOnce(&pt_regs) -> c_long> Call<'a, F> {
     /// Has the kernel do it with another argument. The caller's own registers stay as they are.
     #[inline]
     pub(super) fn pass_on_with<const INDEX: usize>(self, argument: usize) -> c_long {
-        let mut changed = *self.registers;
+        let mut changed = self.registers.get();
         *self.convention.arguments(&mut changed)[INDEX] = argument;
-        (self.original)(&changed)
+        (self.original)(&Cell::new(changed))
     }
 }
 
@@ -101,8 +102,8 @@ macro_rules! entry {
                 unsafe {
                     $function($crate::surface::syscall::Call::new(
                         $crate::surface::syscall::Convention::$convention,
-                        &*registers,
-                        |registers| $crate::imports::original::[<$prefix _ $name>](registers),
+                        &*registers.cast(),
+                        |registers| $crate::imports::original::[<$prefix _ $name>](registers.as_ptr()),
                     ))
                 }
             }
