@@ -9,20 +9,33 @@ use crate::object::{
 #[cfg(CONFIG_TRACEPOINTS)]
 use crate::{
     bindings,
-    object::IntoC, //
+    imports::SIGNAL_GENERATE,
+    object::{
+        fields,
+        IntoC,
+        Object,
+        Tracepoint, //
+    },
 };
 use kernel::prelude::*;
 
-/// Whether somebody looks at a tracepoint, by its counter.
-///
-/// # Safety
-///
-/// `tracepoint` must be one.
 #[cfg(CONFIG_TRACEPOINTS)]
+fields! {
+    Tracepoint {
+        /// How many look at it.
+        once enabled: i32 = key.key.enabled.counter;
+    }
+}
+
+/// Whether somebody looks at the kernel's `signal:signal_generate`.
 #[inline]
-pub(crate) unsafe fn is_on(tracepoint: *const bindings::tracepoint) -> bool {
-    // SAFETY: The caller's promise: the counter is atomic, and read at once.
-    unsafe { (&raw const (*tracepoint).key.key.enabled.counter).read_volatile() > 0 }
+pub(crate) fn signal_generate_is_on() -> bool {
+    #[cfg(CONFIG_TRACEPOINTS)]
+    // SAFETY: It was found before the first function was hooked, and never goes.
+    let is_on = unsafe { Tracepoint::from_ptr(SIGNAL_GENERATE.get()) }.enabled() > 0;
+    #[cfg(not(CONFIG_TRACEPOINTS))]
+    let is_on = false;
+    is_on
 }
 
 /// Functions that cost one static branch while nobody looks, and in a kernel without tracepoints nothing.
@@ -45,7 +58,11 @@ macro_rules! events {
                     );
                     // The macro would call a function.
                     #[cfg(not(CONFIG_JUMP_LABEL))]
-                    let is_on = is_on(&raw const bindings::[<__tracepoint_ $name>]);
+                    let is_on = Tracepoint::from_ptr(
+                        &raw const bindings::[<__tracepoint_ $name>]
+                    )
+                    .enabled()
+                        > 0;
                     if is_on {
                         bindings::[<rust_do_trace_ $name>]($(IntoC::into_c($argument)),*);
                     }

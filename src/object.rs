@@ -15,7 +15,10 @@ use core::{
 use kernel::{
     error::from_err_ptr,
     prelude::*,
-    sync::Refcount, //
+    sync::{
+        rcu,
+        Refcount, //
+    },
 };
 
 /// A thin wrapper of a structure of the kernel's.
@@ -126,6 +129,10 @@ objects! {
     NsSet(bindings::nsset);
     /// The rights of a task.
     Cred(bindings::cred);
+    /// What is told of a signal.
+    Siginfo(bindings::kernel_siginfo);
+    /// A tracepoint.
+    Tracepoint(bindings::tracepoint);
 }
 
 // SAFETY: It is.
@@ -303,7 +310,7 @@ plain! {
 ///
 /// * `fixed`: nobody changes it while somebody else may see the object;
 /// * `once`: others change it at any time, so each read finds one of its values (`READ_ONCE`);
-/// * `shared`: as `fixed`; in C it points to what is constant;
+/// * `shared`, `once_shared`: as `fixed` and `once`; in C it points to what is constant;
 /// * `part`: it is a structure of its own, of which this is the address.
 macro_rules! fields {
     ($object:ident { $($(#[$meta:meta])* $kind:ident $name:ident: $type:ty = $($path:ident).+;)* }) => {
@@ -337,6 +344,9 @@ macro_rules! read_field {
     (once, $place:expr) => {
         (&raw const $place).read_volatile()
     };
+    (once_shared, $place:expr) => {
+        (&raw const $place).read_volatile().cast_mut()
+    };
     (part, $place:expr) => {
         &raw mut $place
     };
@@ -344,6 +354,39 @@ macro_rules! read_field {
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use objects;
 pub(crate) use {fields, read_field};
+
+/// Evidence that no RCU grace period ends for as long as it is borrowed.
+///
+/// # Safety
+///
+/// It must be so.
+pub(crate) unsafe trait RcuReader {}
+
+// SAFETY: Whoever has it is between `rcu_read_lock` and `rcu_read_unlock`.
+unsafe impl RcuReader for rcu::Guard {}
+
+/// Fields of an object that point to others, each of which is freed an RCU grace period after the field has changed. One
+/// may be null if its type says so. The kinds are those of [`fields`].
+macro_rules! rcu_fields {
+    ($object:ident { $($(#[$meta:meta])* $kind:ident $name:ident: $type:ty = $($path:ident).+;)* }) => {
+        #[allow(dead_code, reason = "not every mode reads every field")]
+        impl $object {
+            $(
+                $(#[$meta])*
+                #[inline(always)]
+                pub(crate) fn $name<'rcu>(&self, _rcu: &'rcu impl $crate::object::RcuReader) -> $type {
+                    // SAFETY: A reference says that the object is valid, and RCU keeps what it points to.
+                    unsafe {
+                        $crate::object::FromC::from_c(
+                            $crate::object::read_field!($kind, (*$crate::object::Object::as_ptr(self)).$($path).+)
+                        )
+                    }
+                }
+            )*
+        }
+    };
+}
+pub(crate) use rcu_fields;
 
 /// Fields of an object that may have any value of their types, and are read `once`: each write is at once, too
 /// (`WRITE_ONCE`). What is written `under` a lock wants the token of that.

@@ -9,6 +9,8 @@ use crate::{
     bindings,
     object::{
         fields,
+        rcu_fields,
+        Cred,
         Object,
         Pid,
         SignalStruct,
@@ -16,7 +18,6 @@ use crate::{
     },
 };
 use core::ops::Deref;
-use kernel::sync::rcu;
 
 /// The current task. It is there for as long as this: nobody else can have it, so it is not sent anywhere.
 pub(crate) struct Current(*mut bindings::task_struct);
@@ -51,8 +52,17 @@ fields! {
         once group_leader: *mut bindings::task_struct = group_leader;
         /// What its process's threads share of signals. A task has it until its memory goes.
         fixed signal: &SignalStruct = signal;
-        /// Its pid, or null: it was reaped. See [`Task::pid`].
-        once thread_pid: *mut bindings::pid = thread_pid;
+    }
+}
+
+rcu_fields! {
+    Task {
+        /// The thread's pid, if it was not reaped yet.
+        once pid: Option<&'rcu Pid> = thread_pid;
+        /// As `parent`, to be looked at.
+        once parent_task: &'rcu Task = parent;
+        /// As whom others see it.
+        once_shared real_cred: &'rcu Cred = real_cred;
     }
 }
 
@@ -60,15 +70,6 @@ fields! {
     SignalStruct {
         /// How many threads have not exited.
         once live: i32 = live.counter;
-    }
-}
-
-impl Task {
-    /// The thread's pid, if it was not reaped yet.
-    #[inline]
-    pub(crate) fn pid<'a>(&self, _rcu: &'a rcu::Guard) -> Option<&'a Pid> {
-        // SAFETY: A pid is freed an RCU grace period after its task let go of it.
-        unsafe { Pid::from_nullable(self.thread_pid()) }
     }
 }
 

@@ -99,6 +99,7 @@ pub(crate) use imports;
 macro_rules! import {
     ($(#[$meta:meta])* $name:ident $symbol:ident) => {
         $(#[$meta])*
+        #[allow(unused_imports, reason = "some have a signature elsewhere, where the types of that are known")]
         pub(crate) use $crate::bindings::$symbol as $name;
     };
     (

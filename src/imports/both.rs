@@ -12,7 +12,10 @@ use crate::{
         imports,
         Data, //
     },
-    object::Task,
+    object::{
+        Siginfo,
+        Task, //
+    },
 };
 use kernel::prelude::*;
 
@@ -47,6 +50,8 @@ imports! {
     task_clear_jobctl_pending;
     // Takes `tasklist_lock` for reading.
     is_current_pgrp_orphaned() -> c_int;
-    #[cfg(CONFIG_COREDUMP)] vfs_coredump;
-    #[cfg(CONFIG_PROC_EVENTS)] proc_coredump_connector;
+    // Of the current task. May sleep, for as long as whoever takes the dump likes.
+    #[cfg(CONFIG_COREDUMP)] vfs_coredump(info: &Siginfo);
+    // May sleep.
+    #[cfg(CONFIG_PROC_EVENTS)] proc_coredump_connector(task: &Task);
 }

@@ -4,11 +4,15 @@
 
 use super::{
     report,
-    siginfo::Info,
     siglock::{
-        Own,
-        Siglocked, //
+        clear_jobctl_pending,
+        set_jobctl_pending,
+        wake_up_state,
+        OwnSiglock,
+        Process,
+        Thread, //
     },
+    sigset::Sigset,
     verdict::{
         self,
         Action,
@@ -19,32 +23,38 @@ use crate::{
     bindings,
     imports::kernel_fn,
     module::Loaded,
-    object::Object, //
+    object::{
+        Object,
+        Siginfo, //
+    },
+    task::Current,
 };
+use core::ptr;
 use kernel::prelude::*;
 
-/// Lets the default action of `sig`, which the current init `me` is taking with `info`, begin as in any process. Returns
-/// the signal with which `get_signal` has to go on.
+/// Lets the default action of `sig`, which the current init is taking in `get_signal`, begin as in any process.
+/// Returns the signal with which `get_signal` has to go on. `info` is that signal's.
 ///
 /// May sleep; gives the `siglock` up meanwhile and takes it again.
-pub(super) fn begin(me: &mut Own<'_>, sig: c_int, info: Info) -> c_int {
-    if me.is_ending() {
+pub(super) fn begin(siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo) -> c_int {
+    let process = siglock.me().process();
+    if process.is_ending() {
         return sig;
     }
     match verdict::default_action(sig) {
         Action::Terminate => {
-            report::acted(me);
+            report::acted(siglock.me());
             // Not protected any more, and on its way out: `get_signal` sees to the rest.
-            end_process(me, sig);
+            end_process(process, sig);
             sig
         }
         Action::Core => {
-            report::acted(me);
-            dump(me, sig, info);
+            report::acted(siglock.me());
+            dump(siglock, sig, info);
             SIGKILL
         }
         Action::Stop => {
-            stop(me, sig);
+            stop(siglock, sig);
             // The protection drops the signal, and `get_signal` goes on with the stop.
             sig
         }
@@ -52,76 +62,80 @@ pub(super) fn begin(me: &mut Own<'_>, sig: c_int, info: Info) -> c_int {
     }
 }
 
-/// Begins to end the process of `t` for `sig`, as `kernel/signal.c: complete_signal` does for a fatal signal.
-pub(super) fn end_process(t: &Siglocked<'_>, sig: c_int) {
-    t.set_signal_flags(bindings::SIGNAL_GROUP_EXIT);
-    t.set_group_exit_code(sig);
-    t.set_group_stop_count(0);
-    for thread in t.threads() {
-        thread.clear_jobctl_pending(bindings::JOBCTL_PENDING_MASK);
-        thread.add_pending(SIGKILL);
-        wake(&thread, Wake::Die);
+/// Begins to end a process for `sig`, as `kernel/signal.c: complete_signal` does for a fatal signal.
+pub(super) fn end_process(process: &Process, sig: c_int) {
+    process.flags().set(bindings::SIGNAL_GROUP_EXIT);
+    process.group_exit_code().set(sig);
+    process.group_stop_count().set(0);
+    for t in process.threads() {
+        clear_jobctl_pending(t, bindings::JOBCTL_PENDING_MASK as c_ulong);
+        t.pending().signals().add(SIGKILL);
+        wake(t, Wake::Die);
     }
 }
 
 /// Dumps core and ends the process (`kernel/signal.c: get_signal`, from `fatal`).
 ///
 /// `get_signal` must not be told of `sig` afterwards, or it would begin to dump again.
-fn dump(me: &mut Own<'_>, sig: c_int, info: Info) {
-    // Whoever takes the dump decides how long that is, and while the task may sleep, it keeps the module. One that is
-    // about to go takes none.
+fn dump(mut siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo) {
+    // Whoever takes the dump decides how long that is, and the module stays meanwhile. One that is about to go takes
+    // none.
     let loaded = Loaded::get();
     if loaded.is_some() {
-        let task = me.as_ptr();
-        // SAFETY: The current task, which takes a signal with `info`, does what `get_signal` does.
-        me.released(|| unsafe {
-            (*task).flags |= bindings::PF_SIGNALED;
+        siglock.released(|| {
+            let me = Current::get();
+            // SAFETY: Only the task itself writes its flags.
+            unsafe { (*me.as_ptr()).flags |= bindings::PF_SIGNALED };
             #[cfg(CONFIG_PROC_EVENTS)]
-            kernel_fn::proc_coredump_connector(task);
+            kernel_fn::proc_coredump_connector(&me);
             #[cfg(CONFIG_COREDUMP)]
-            kernel_fn::vfs_coredump(info.as_ptr());
+            kernel_fn::vfs_coredump(info);
         });
     }
     // A dump has ended the others already.
-    if !me.is_ending() {
-        end_process(me, sig);
+    let process = siglock.me().process();
+    if !process.is_ending() {
+        end_process(process, sig);
     }
 }
 
 /// Begins a group stop (`kernel/signal.c: get_signal`, `do_signal_stop`), unless the process group is
-/// orphaned or a SIGCONT came in between.
-fn stop(me: &mut Own<'_>, sig: c_int) {
-    let orphaned = me.released(kernel_fn::is_current_pgrp_orphaned) != 0;
+/// orphaned or a SIGCONT came in between. Never sleeps.
+fn stop(mut siglock: OwnSiglock<'_>, sig: c_int) {
+    let orphaned = siglock.released(|| kernel_fn::is_current_pgrp_orphaned() != 0);
+    let me = siglock.me();
+    let process = me.process();
     if orphaned
-        || me.is_ending()
+        || process.is_ending()
         || me.has_jobctl(bindings::JOBCTL_STOP_PENDING)
         || !me.has_jobctl(bindings::JOBCTL_STOP_DEQUEUED)
     {
         return;
     }
     report::acted(me);
-    if me.signal_flags() & bindings::SIGNAL_STOP_STOPPED == 0 {
-        me.set_group_exit_code(sig);
+    if process.flags().get() & bindings::SIGNAL_STOP_STOPPED == 0 {
+        process.group_exit_code().set(sig);
     }
-    me.set_group_stop_count(0);
+    process.group_stop_count().set(0);
     let stop = bindings::JOBCTL_STOP_PENDING | bindings::JOBCTL_STOP_CONSUME | sig as u32;
-    for thread in me.threads() {
-        let is_me = thread.is(me);
-        let stopped = !is_me && thread.has_jobctl(bindings::JOBCTL_STOPPED);
-        if stopped || !thread.set_jobctl_pending(stop) {
+    for t in process.threads() {
+        let is_me = ptr::eq(t, me);
+        let stopped = !is_me && t.has_jobctl(bindings::JOBCTL_STOPPED);
+        if stopped || !set_jobctl_pending(t, stop as c_ulong) {
             continue;
         }
-        me.set_group_stop_count(me.group_stop_count() + 1);
+        let count = process.group_stop_count();
+        count.set(count.get() + 1);
         if is_me {
             continue;
         }
-        if thread.ptrace() & bindings::PT_SEIZED == 0 {
-            wake(&thread, Wake::Look);
+        if t.ptrace() & bindings::PT_SEIZED == 0 {
+            wake(t, Wake::Look);
         } else {
-            thread.set_jobctl_pending(bindings::JOBCTL_TRAP_NOTIFY);
-            let listening = thread.has_jobctl(bindings::JOBCTL_LISTENING);
+            set_jobctl_pending(t, bindings::JOBCTL_TRAP_NOTIFY as c_ulong);
+            let listening = t.has_jobctl(bindings::JOBCTL_LISTENING);
             wake(
-                &thread,
+                t,
                 if listening {
                     Wake::TellTracer
                 } else {
@@ -143,18 +157,17 @@ enum Wake {
 }
 
 /// Wakes a thread (`include/linux/sched/signal.h: signal_wake_up`, `ptrace_signal_wake_up`).
-fn wake(t: &Siglocked<'_>, why: Wake) {
-    let clear = |bits: u32| t.set_jobctl(t.jobctl() & !(bits as c_ulong));
+fn wake(t: &Thread, why: Wake) {
     let state = match why {
         Wake::Die if !t.has_jobctl(bindings::JOBCTL_PTRACE_FROZEN) => {
-            clear(bindings::JOBCTL_STOPPED | bindings::JOBCTL_TRACED);
+            t.remove_jobctl(bindings::JOBCTL_STOPPED | bindings::JOBCTL_TRACED);
             bindings::TASK_WAKEKILL | bindings::__TASK_TRACED
         }
         Wake::TellTracer => {
-            clear(bindings::JOBCTL_TRACED);
+            t.remove_jobctl(bindings::JOBCTL_TRACED);
             bindings::__TASK_TRACED
         }
         Wake::Die | Wake::Look => 0,
     };
-    t.wake_up(state);
+    wake_up_state(t, state);
 }

@@ -3,14 +3,20 @@
 //! The other side: an init is given a signal to take.
 
 use super::{
+    protected::Protected,
     ptrace,
     queue::Next,
-    siginfo::Info,
-    siglock::Own,
+    siglock::{
+        OwnSiglock,
+        Siglocked, //
+    },
     sigset,
     take::take,
     two_sided,
-    verdict::SIGKILL, //
+    verdict::{
+        Sender,
+        SIGKILL, //
+    },
 };
 use crate::{
     bindings::{
@@ -20,8 +26,20 @@ use crate::{
         sigset_t, //
     },
     imports::original,
+    object::{
+        Object,
+        Siginfo, //
+    },
+    task::Current,
 };
-use kernel::prelude::*;
+use core::{
+    cell::Cell,
+    ptr, //
+};
+use kernel::{
+    ffi::c_ulong,
+    prelude::*, //
+};
 
 /// Wraps `kernel/signal.c: dequeue_signal`: what an init takes from outside, and has said nothing about, acts
 /// as on any process.
@@ -38,61 +56,77 @@ pub(crate) unsafe extern "C" fn dequeue_signal(
     type_: *mut pid_type,
 ) -> c_int {
     // SAFETY: The caller's promise.
+    let me = unsafe { Siglocked::assume(Current::get().as_ptr()) };
+    // `sigtimedwait` and `signalfd` bring a mask of their own: they take, and nothing acts.
+    if !me.process().is_unkillable() || !ptr::eq(mask, me.blocked().as_ptr()) {
+        // SAFETY: The caller's arguments.
+        return unsafe { original::dequeue_signal(mask, info, type_) };
+    }
+    // SAFETY: The caller is `get_signal`, which itself gives the lock up. What it passes is this call's alone.
     unsafe {
-        let me = Own::new();
-        // `sigtimedwait` and `signalfd` bring a mask of their own: they take, and nothing acts.
-        if !me.is_unkillable() || !me.is_blocked_set(mask) {
-            return original::dequeue_signal(mask, info, type_);
-        }
-        dequeue_by_init(me, mask, info, type_)
+        dequeue_by_init(
+            OwnSiglock::of_get_signal(me),
+            Siginfo::from_ptr(info),
+            Cell::<pid_type>::at(type_),
+        )
     }
 }
 
-/// The same, of one that the kernel protects and that asks on behalf of `get_signal`; not the fast path.
-///
-/// # Safety
-///
-/// As for [`dequeue_signal`]; `mask` is what the current task `me` blocks.
+/// Takes a signal of those that the current task does not block, or `only` those. The kernel may give the `siglock`
+/// up for an instant.
+#[inline]
+fn dequeue(
+    siglock: &mut OwnSiglock<'_>,
+    only: Option<&Cell<sigset_t>>,
+    info: &Siginfo,
+    type_: &Cell<pid_type>,
+) -> c_int {
+    let mask = only.unwrap_or(siglock.me().blocked()).as_ptr();
+    // SAFETY: The lock is held, and everything valid.
+    unsafe { original::dequeue_signal(mask, info.as_ptr(), type_.as_ptr()) }
+}
+
+/// The same as [`dequeue_signal`], of whom the kernel protects and who asks on behalf of `get_signal`; not the fast
+/// path.
 #[cold]
 #[inline(never)]
-unsafe fn dequeue_by_init(
-    mut me: Own<'_>,
-    mask: *mut sigset_t,
-    info: *mut kernel_siginfo,
-    type_: *mut pid_type,
-) -> c_int {
-    // SAFETY: The caller's promise.
-    let dequeue = |mask| unsafe { original::dequeue_signal(mask, info, type_) };
-    if me.active_ns().is_initial() {
-        return dequeue(mask);
+fn dequeue_by_init(mut siglock: OwnSiglock<'_>, info: &Siginfo, type_: &Cell<pid_type>) -> c_int {
+    if siglock.me().active_ns().is_initial() {
+        return dequeue(&mut siglock, None, info, type_);
     }
     loop {
-        let next = Next::of(&me);
-        // A timer's signal that is out of date must not lead to another, of which nothing is known here.
-        let mut only = sigset::all_but(next.timer.unwrap_or(SIGKILL));
-        let sig = dequeue(match next.timer {
-            Some(_) => &raw mut only,
-            None => mask,
-        });
-        if sig == 0 {
-            if next.timer.is_some() {
-                continue;
+        let locked = siglock.locked();
+        let next = Next::of(&locked);
+        let (sig, sender) = match next.of_timer() {
+            None => {
+                let sender = next.sender();
+                (dequeue(&mut siglock, None, info, type_), sender)
             }
+            Some(timers) => {
+                let also_from_outside = next.is_also_from_outside();
+                // One that is out of date must not lead to another, of which nothing is known here.
+                let only = sigset::all_but(timers);
+                let sig = dequeue(&mut siglock, Some(&only), info, type_);
+                if sig == 0 {
+                    continue;
+                }
+                // In its place the kernel may have taken another of the same number: if an ancestor has sent one, that
+                // acts in any case.
+                let outside = also_from_outside && info.code() != bindings::SI_TIMER;
+                (sig, outside.then_some(Sender::Ancestor))
+            }
+        };
+        if sig == 0 {
             return 0;
         }
-        // SAFETY: The caller's promise: what was just written there is valid, and the current task's own.
-        let (info, type_) = unsafe { (Info::new(info), *type_) };
-        let sender = if two_sided::is_on() {
-            next.sender(info.code())
-        } else {
-            None
-        };
-        let immutable = me.action(sig).sa_flags & bindings::SA_IMMUTABLE as c_ulong != 0;
-        if me.ptrace() != 0 && sig != SIGKILL && !immutable {
-            ptrace::hand_over(&me, sender, type_);
+        let sender = sender.filter(|_| two_sided::is_on());
+        let me = siglock.me();
+        let immutable = me.action_flags(sig) & bindings::SA_IMMUTABLE as c_ulong != 0;
+        if !immutable && sig != SIGKILL && me.ptrace() != 0 {
+            ptrace::hand_over(me, sender, type_.get());
             return sig;
         }
-        let sig = take(&mut me, sig, info, sender);
+        let sig = take(siglock.reborrow(), sig, info, sender);
         if sig != 0 {
             return sig;
         }

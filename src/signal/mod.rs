@@ -11,6 +11,9 @@
 
 mod default_action;
 mod dequeue;
+mod info;
+mod pending;
+mod protected;
 mod ptrace;
 mod queue;
 mod report;

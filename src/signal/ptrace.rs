@@ -3,11 +3,16 @@
 //! A traced init: its tracer sees each signal first, and says which it is to take.
 
 use super::{
-    sender::is_task_outside,
-    siginfo::Info,
-    siglock::Own,
+    info::of_kill,
+    sender::is_outside,
+    siglock::{
+        OwnSiglock,
+        Siglocked,
+        Thread, //
+    },
+    sigset::Sigset,
     take::take,
-    to_init::Sent,
+    to_init::queue_again,
     two_sided,
     verdict::Sender, //
 };
@@ -23,15 +28,17 @@ use crate::{
     },
     module::Loaded,
     object::{
+        fields,
+        FromC,
         Object,
-        Task,
-        UserNs, //
+        Siginfo,
+        Task, //
     },
     task::Current,
 };
 use kernel::{
-    prelude::*,
-    sync::rcu, //
+    ffi::c_ulong,
+    prelude::*, //
 };
 
 /// In `task_struct.ptrace_message`, which is 0 but during a stop: `dequeue_signal` has just taken a signal that
@@ -44,12 +51,19 @@ const INSIDE: c_ulong = 2;
 /// It was the process's, not the thread's.
 const SHARED: c_ulong = 4;
 
-/// Tells [`ptrace_stop`] about the signal that the current init `me` has dequeued, and leaves it a reference to the
+fields! {
+    Task {
+        /// Only the task itself writes it.
+        once message: c_ulong = ptrace_message;
+        /// Not null, if somebody who has attached has become the parent. Set without the `siglock`, after that.
+        once ptracer_cred: *const bindings::cred = ptracer_cred;
+    }
+}
+
+/// Tells [`ptrace_stop`] about the signal that `me`, the current init, has dequeued, and leaves it a reference to the
 /// module: it stays there for as long as the tracer likes. If the module goes, nobody is told, and the stop is
 /// the kernel's alone.
-///
-/// The `siglock` is held until `ptrace_stop` is called.
-pub(super) fn hand_over(me: &Own<'_>, sender: Option<Sender>, type_: pid_type) {
+pub(super) fn hand_over(me: &Thread, sender: Option<Sender>, type_: pid_type) {
     let Some(loaded) = Loaded::get() else {
         return;
     };
@@ -63,14 +77,12 @@ pub(super) fn hand_over(me: &Own<'_>, sender: Option<Sender>, type_: pid_type) {
     if type_ != bindings::pid_type_PIDTYPE_PID {
         message |= SHARED;
     }
-    me.set_ptrace_message(message);
+    me.ptrace_message().set(message);
 }
 
 /// Whether the current task is an init that shows a signal to its tracer.
 pub(crate) fn is_handed_over() -> bool {
-    // SAFETY: The current task's own word.
-    let message = unsafe { (*Current::get().as_ptr()).ptrace_message };
-    message & !(OUTSIDE | INSIDE | SHARED) == HANDED_OVER
+    Current::get().message() & !(OUTSIDE | INSIDE | SHARED) == HANDED_OVER
 }
 
 /// Wraps `kernel/signal.c: ptrace_stop` when an init shows a signal to its tracer: a signal that the tracer
@@ -87,23 +99,43 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
     message: c_ulong,
     info: *mut kernel_siginfo,
 ) -> c_int {
-    // SAFETY: Left by `hand_over`, and told of once. The lock is held.
-    let (_loaded, me) = unsafe { (Loaded::from_raw(), Own::new()) };
-    let handed = me.ptrace_message();
-    me.set_ptrace_message(0);
-    let tracer_outside = is_tracer_outside(&me);
-
-    // SAFETY: The caller's promise. The original gives the lock up and takes it again.
-    let (sig, mut me) = unsafe {
-        let sig = original::ptrace_stop(exit_code, why, message, info);
-        (sig, Own::new())
+    // SAFETY: Left by `hand_over`, and told of once.
+    let _loaded = unsafe { Loaded::from_raw() };
+    // SAFETY: The caller's promise; the original gives the lock up, too.
+    let (siglock, told) = unsafe {
+        (
+            OwnSiglock::of_get_signal(Siglocked::assume(Current::get().as_ptr())),
+            FromC::from_c(info),
+        )
     };
-    if sig == 0 || info.is_null() || !me.is_unkillable() {
+    stop(siglock, exit_code, told, |_| {
+        // SAFETY: The caller's arguments, once.
+        unsafe { original::ptrace_stop(exit_code, why, message, info) }
+    })
+}
+
+/// The same, of the signal `shown`, of which `info` tells. `original` gives the `siglock` up and takes it again.
+#[inline(always)]
+fn stop(
+    mut siglock: OwnSiglock<'_>,
+    shown: c_int,
+    info: Option<&Siginfo>,
+    original: impl FnOnce(&mut OwnSiglock<'_>) -> c_int,
+) -> c_int {
+    let me = siglock.me();
+    let handed = me.ptrace_message().replace(0);
+    let attached = !me.ptracer_cred().is_null();
+    let tracer_outside = attached && is_outside(me.parent_task(me).pid(me), me.active_ns());
+
+    let sig = original(&mut siglock);
+    let me = siglock.me();
+    let Some(info) = info else {
+        return sig;
+    };
+    if sig == 0 || !me.process().is_unkillable() {
         return sig;
     }
-    // SAFETY: The caller's promise: it is the current task's own.
-    let info = unsafe { Info::new(info) };
-    let injected = sig != exit_code;
+    let injected = sig != shown;
     let sender = match (two_sided::is_on(), injected) {
         (false, _) => None,
         (true, true) if tracer_outside => Some(Sender::Ancestor),
@@ -112,15 +144,14 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
         (true, false) if handed & INSIDE != 0 => Some(Sender::Inside),
         (true, false) => None,
     };
-    if sender == Some(Sender::Ancestor) && info.words().is_some_and(|(signo, _)| signo != sig) {
-        // The tracer is outside, and has no number here.
-        info.rewrite(sig, tracer_uid(&me));
+    if sender == Some(Sender::Ancestor) && sig != info.signo() {
+        name_tracer(me, info, sig);
     }
     // What is blocked, or comes after a fatal signal, the kernel sends again, as the init's own.
-    if !me.blocks(sig) && !kernel_fn::fatal_signal_pending(&me) {
-        let sig = take(&mut me, sig, info, sender);
+    if !me.blocked().has(sig) && !kernel_fn::fatal_signal_pending(me) {
+        let sig = take(siglock.reborrow(), sig, info, sender);
         // An end that has begun `get_signal` sees by itself; a signal the kernel would send again.
-        let ends = kernel_fn::fatal_signal_pending(&me);
+        let ends = kernel_fn::fatal_signal_pending(siglock.me());
         return if ends { 0 } else { sig };
     }
     if sender != Some(Sender::Ancestor) {
@@ -131,31 +162,16 @@ pub(crate) unsafe extern "C" fn ptrace_stop(
     } else {
         bindings::pid_type_PIDTYPE_PID
     };
-    Sent::queue_again(&me, sig, info, type_);
+    queue_again(siglock.locked(), sig, info, type_);
     0
 }
 
-/// Whether the tracer of `me` has no number in its namespace.
-fn is_tracer_outside(me: &Own<'_>) -> bool {
-    // RCU keeps the tracer while it is asked where it stands.
-    let rcu = rcu::read_lock();
-    // SAFETY: Who attaches becomes the parent without the `siglock`, and has done so when this is set.
-    unsafe {
-        let attached = !(&raw const (*me.as_ptr()).ptracer_cred)
-            .read_volatile()
-            .is_null();
-        attached && is_task_outside(Task::from_ptr(me.parent()), me.active_ns(), &rcu)
-    }
-}
-
-/// The user of the tracer of `me`, as that sees it, as the kernel would say that the tracer sent a signal
-/// (`kernel/signal.c: ptrace_signal`).
-fn tracer_uid(me: &Own<'_>) -> u32 {
-    let _rcu = rcu::read_lock();
-    // SAFETY: RCU keeps the tracer, and its credentials.
-    unsafe {
-        let uid = (*(*me.parent()).real_cred).uid;
-        let user_ns = UserNs::from_ptr((*(*me.as_ptr()).cred).user_ns);
-        kernel_fn::from_kuid_munged(user_ns, uid)
-    }
+/// Makes `info`, which is that of `me`, the current task, say what the kernel would: that the tracer sent `sig`
+/// (`kernel/signal.c: ptrace_signal`). The tracer is outside, and has no number here.
+fn name_tracer(me: &Thread, info: &Siginfo, sig: c_int) {
+    let tracer = me.parent_task(me).real_cred(me).uid();
+    let user_ns = me.cred_of_current(&Current::get()).user_ns();
+    let told = of_kill(sig, kernel_fn::from_kuid_munged(user_ns, tracer));
+    // SAFETY: The task's own, in which its tracer writes under the `siglock`.
+    unsafe { info.as_ptr().write(told) };
 }

@@ -3,7 +3,7 @@
 //! Why a signal to a namespace's init acts, or does not: told as it happens, and counted.
 
 use super::{
-    siglock::Siglocked,
+    siglock::Thread,
     two_sided,
     verdict::{
         judge_taken,
@@ -46,10 +46,9 @@ const _: () = assert!(
 );
 
 impl Counts {
-    #[inline(always)]
     fn of(ns: &PidNs) -> &Self {
-        // SAFETY: The size and the alignment were checked above, and all that use the place as this do so by atomic
-        // operations. (Rust's: they are single instructions, and the kernel's would be calls.)
+        // SAFETY: The namespace is valid, the size and the alignment were checked above, and all that use the
+        // place as this do so by atomic operations.
         unsafe { &*(&raw const (*ns.as_ptr()).rcu).cast() }
     }
 }
@@ -61,9 +60,7 @@ fn count(counter: &AtomicU32) {
 }
 
 /// How many signals to the init of `ns` its protection has dropped, and how many from ancestors had their
-/// default action.
-///
-/// The answer is right if `ns` has a reference left afterwards.
+/// default action. If RCU alone keeps `ns`, the answer is right if it has a reference left afterwards.
 #[cfg(CONFIG_DEBUG_FS)]
 pub(crate) fn counts(ns: &PidNs) -> (u32, u32) {
     let counts = Counts::of(ns);
@@ -76,34 +73,29 @@ pub(crate) fn counts(ns: &PidNs) -> (u32, u32) {
 /// The current task sends `sig` to `t`, which belongs to the init of `ns`. Any context.
 pub(super) fn sent(
     ns: &PidNs,
-    t: &Siglocked<'_>,
+    t: &Thread,
     sig: c_int,
     sender: Option<Sender>,
     disposition: Disposition,
     verdict: Verdict,
 ) {
-    // Others act when `signal::to_init` or `signal::default_action` says so, or when they are taken.
-    let at_once = sig == SIGKILL || !two_sided::is_on();
+    // Others act when `to_init` or `default_action` says so, or when they are taken.
+    let at_once = || sig == SIGKILL || !two_sided::is_on();
     judged(ns, t, sig, false, sender, disposition, verdict, at_once);
 }
 
 /// The current task `me`, a thread of the init of its namespace, takes `sig`. Any context.
-pub(super) fn taken(
-    me: &Siglocked<'_>,
-    sig: c_int,
-    sender: Option<Sender>,
-    disposition: Disposition,
-) {
+pub(super) fn taken(me: &Thread, sig: c_int, sender: Option<Sender>, disposition: Disposition) {
     let verdict = judge_taken(sig, sender, disposition);
-    // Of others, `signal::default_action` says so.
-    let at_once = matches!(sig, SIGKILL | SIGSTOP);
+    // Of others, `default_action` says so.
+    let at_once = || matches!(sig, SIGKILL | SIGSTOP);
     let ns = me.active_ns();
     judged(ns, me, sig, true, sender, disposition, verdict, at_once);
 }
 
 /// The current task `me` takes `sig`, for which it has a handler, from nobody in particular: what [`taken`] does then.
 #[inline]
-pub(super) fn handled(me: &Siglocked<'_>, sig: c_int) {
+pub(super) fn handled(me: &Thread, sig: c_int) {
     let (said, what) = (Disposition::Handler as u8, Verdict::Deliver as u8);
     events::signal_verdict(me.active_ns(), me, sig, true, relation(None), said, what);
 }
@@ -116,26 +108,26 @@ pub(super) fn handled(me: &Siglocked<'_>, sig: c_int) {
 )]
 fn judged(
     ns: &PidNs,
-    t: &Siglocked<'_>,
+    t: &Thread,
     sig: c_int,
     taken: bool,
     sender: Option<Sender>,
     disposition: Disposition,
     verdict: Verdict,
-    at_once: bool,
+    at_once: impl FnOnce() -> bool,
 ) {
     let (from, said, what) = (relation(sender), disposition as u8, verdict as u8);
     events::signal_verdict(ns, t, sig, taken, from, said, what);
     if verdict == Verdict::Drop {
         count(&Counts::of(ns).dropped);
     }
-    if verdict == Verdict::Act && sender == Some(Sender::Ancestor) && at_once {
+    if verdict == Verdict::Act && sender == Some(Sender::Ancestor) && at_once() {
         count(&Counts::of(ns).acted);
     }
 }
 
 /// A signal from an ancestor has its default action on the init that `t` belongs to. Any context.
-pub(super) fn acted(t: &Siglocked<'_>) {
+pub(super) fn acted(t: &Thread) {
     count(&Counts::of(t.active_ns()).acted);
 }
 

@@ -3,23 +3,23 @@
 //! The send side: who sent this signal, as its target sees it.
 
 use super::{
+    info::Info,
     sender::{
         is_nobody,
         is_outside, //
     },
     siginfo::{
-        as_seen_by,
         looks_different,
-        Info, //
+        rewrite,
+        sender, //
     },
-    siglock::Siglocked,
-    to_init::{
-        send_locked,
-        Sent, //
+    siglock::{
+        send,
+        Siglocked, //
     },
+    to_init::Sent,
     verdict::{
         self,
-        Origin,
         Sender, //
     },
 };
@@ -28,6 +28,10 @@ use crate::{
         kernel_siginfo,
         pid_type,
         task_struct, //
+    },
+    object::{
+        FromC,
+        Siginfo, //
     },
     task::Current,
 };
@@ -48,7 +52,7 @@ pub(crate) unsafe extern "C" fn send_signal_locked(
     type_: pid_type,
 ) -> c_int {
     // SAFETY: The caller's promise.
-    let (t, info) = unsafe { (Siglocked::new(t), Info::new(info)) };
+    let (info, t) = unsafe { (Info::from_c(info), Siglocked::assume(t)) };
     if t.active_ns().is_initial() {
         send_into_initial(sig, info, t, type_)
     } else {
@@ -59,66 +63,68 @@ pub(crate) unsafe extern "C" fn send_signal_locked(
 /// The same, to a task of the initial namespace, in which everybody has a number but [`is_nobody`]. For mainline that is
 /// as if it came from an ancestor, and some kernel threads take it.
 #[inline(never)]
-fn send_into_initial(sig: c_int, info: Info, t: Siglocked<'_>, type_: pid_type) -> c_int {
+fn send_into_initial(sig: c_int, info: Info<'_>, t: Siglocked<'_>, type_: pid_type) -> c_int {
     let me = Current::get();
-    if is_nobody(&me) {
-        return send_from_nobody(sig, info, t, type_);
+    if is_nobody(me.pid(t.thread())) {
+        return send_from_nobody(sig, info, t, type_, me);
     }
-    let origin = info.origin();
-    let sender = verdict::sender(origin, true);
-    send_by(&me, origin, sender, sig, info, &t, type_)
+    let (sender, named) = sender(info, || true);
+    send_by(&me, named, sender, sig, info, t, type_)
 }
 
-/// The same, from an interrupt of an idle processor, or a task that has been reaped. Apart, so that the frequent way
-/// is compiled for a sender with a number.
+/// The same, from an interrupt of an idle processor, or a task that has been reaped: from the current task `me`. Apart,
+/// so that the frequent way is compiled for a sender with a number.
 #[cold]
-fn send_from_nobody(sig: c_int, info: Info, t: Siglocked<'_>, type_: pid_type) -> c_int {
-    let origin = info.origin();
-    let sender = verdict::sender(origin, false);
-    send_by(&Current::get(), origin, sender, sig, info, &t, type_)
+fn send_from_nobody(
+    sig: c_int,
+    info: Info<'_>,
+    t: Siglocked<'_>,
+    type_: pid_type,
+    me: Current,
+) -> c_int {
+    let (sender, named) = sender(info, || false);
+    send_by(&me, named, sender, sig, info, t, type_)
 }
 
-/// The same, to a task of a namespace that is not the initial one.
+/// The same, to a task of another namespace.
 #[inline(never)]
-fn send_into(sig: c_int, info: Info, t: Siglocked<'_>, type_: pid_type) -> c_int {
+fn send_into(sig: c_int, info: Info<'_>, t: Siglocked<'_>, type_: pid_type) -> c_int {
     let me = Current::get();
-    let origin = info.origin();
-    let sender = verdict::sender(origin, !is_outside(&me, t.active_ns()));
+    let ns = t.thread().active_ns();
+    let (sender, named) = sender(info, || !is_outside(me.pid(t.thread()), ns));
     // Whoever it is: the kernel's flag goes when a fault or a signal begins to end it.
-    if t.tgid().is_init() {
-        let sent = Sent {
+    if t.process().pid().is_init() {
+        return Sent {
             sig,
             info,
-            t: t.reborrow(),
+            named,
+            t,
             type_,
-            me: &me,
-            origin,
+            me,
             sender,
-        };
-        return sent.send(t.active_ns());
+        }
+        .send(ns);
     }
-    send_by(&me, origin, sender, sig, info, &t, type_)
+    send_by(&me, named, sender, sig, info, t, type_)
 }
 
-/// The same, from a `sender`, the current task `me` if it is a task; the target is no namespace's init. `origin` is that
-/// of `info`.
+/// The same, from a `sender`, the current task `me` if it is a task; the target is no namespace's init. What is `named`
+/// is `info`, if that names the sender.
 #[inline(always)]
 fn send_by(
     me: &Current,
-    origin: Origin,
+    named: Option<&Siginfo>,
     sender: Option<Sender>,
     sig: c_int,
-    info: Info,
-    t: &Siglocked<'_>,
+    info: Info<'_>,
+    mut t: Siglocked<'_>,
     type_: pid_type,
 ) -> c_int {
     let force = verdict::force(sender);
-    if matches!(origin, Origin::Named { .. }) && looks_different(t, me, sender) {
-        // SAFETY: Of this origin; what is seen of it outlives what is sent with it.
-        unsafe {
-            let seen = &mut as_seen_by(t, info, me, sender);
-            return send_locked(sig, Info::new(seen), t, type_, force);
-        }
+    if let Some(named) = named.filter(|_| looks_different(&t, me, sender)) {
+        let mut seen = named.copy();
+        rewrite(&mut seen, named, &t, me, sender);
+        return send(sig, Info::of(&seen), &mut t, type_, force);
     }
-    send_locked(sig, info, t, type_, force)
+    send(sig, info, &mut t, type_, force)
 }

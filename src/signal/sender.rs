@@ -3,8 +3,8 @@
 //! Who sends a signal: also where it does not say so itself.
 
 use super::{
-    siginfo::Info,
-    siglock::Siglocked,
+    info::Info,
+    siglock::Thread,
     verdict::{
         Sender,
         SIGSTOP, //
@@ -22,13 +22,10 @@ use crate::{
     task::Current,
 };
 use core::ptr;
-use kernel::{
-    prelude::*,
-    sync::rcu, //
-};
+use kernel::prelude::*;
 
-/// The sender of `sig`, which the current task `me` sends to `t` with `info`, and which itself says that `said` is.
-/// `t` is an init of `ns`.
+/// The sender of `sig`, which the current task `me` sends to `t`, of an init of `ns`, with `info`, and which itself
+/// says that `said` is.
 ///
 /// Names the task behind a signal that the kernel sends: an exiting one that hangs its session up, or one
 /// that begins to trace an init of its own. Also behind one that claims to be a timer's. And names the kernel where
@@ -38,27 +35,31 @@ pub(super) fn behind(
     said: Option<Sender>,
     me: &Current,
     sig: c_int,
-    info: Info,
-    t: &Siglocked<'_>,
+    info: Info<'_>,
+    t: &Thread,
     ns: &PidNs,
 ) -> Option<Sender> {
+    let outside = || is_outside(me.pid(t), ns);
     match said {
         // The kernel's own timers do not come this way: this one is in a task's words.
-        None if info.code() == bindings::SI_TIMER => Some(if is_outside(me, ns) {
-            Sender::Ancestor
-        } else {
-            Sender::Inside
-        }),
+        None if info
+            .siginfo()
+            .is_some_and(|info| info.code() == bindings::SI_TIMER) =>
+        {
+            Some(if outside() {
+                Sender::Ancestor
+            } else {
+                Sender::Inside
+            })
+        }
         // Nobody: a driver's worker, or whoever an interrupt has met.
         Some(Sender::Ancestor)
             if me.flags() & bindings::PF_KTHREAD != 0 || !kernel_fn::in_task() =>
         {
             Some(Sender::Kernel)
         }
-        Some(Sender::Kernel) if hangs_up(me, sig, t) && is_outside(me, ns) => {
-            Some(Sender::Ancestor)
-        }
-        Some(Sender::Kernel) if attaches(me, sig, t) && !is_outside(me, ns) => Some(Sender::Inside),
+        Some(Sender::Kernel) if hangs_up(me, sig, t) && outside() => Some(Sender::Ancestor),
+        Some(Sender::Kernel) if attaches(me, sig, t) && !outside() => Some(Sender::Inside),
         said => said,
     }
 }
@@ -66,72 +67,57 @@ pub(super) fn behind(
 /// Whether the current task `me` hangs `t` up because it exits: as the leader of the session that both are in, or
 /// as the last that kept the process group of `t` from being orphaned.
 #[inline]
-fn hangs_up(me: &Current, sig: c_int, t: &Siglocked<'_>) -> bool {
+fn hangs_up(me: &Current, sig: c_int, t: &Thread) -> bool {
     sig == bindings::SIGHUP as c_int
         && me.flags() & bindings::PF_EXITING != 0
-        && session(me) == session(t)
+        && session_of(me) == session_of(t)
 }
 
-/// The address of a session, by which it is compared: if it changes meanwhile, the answer is that of an instant before
-/// or after.
-fn session(task: &Task) -> *const bindings::pid {
-    // SAFETY: Both that ask have a `signal`: the current task, and one whose `siglock` is held.
-    unsafe { (*(*task.as_ptr()).signal).pids[bindings::pid_type_PIDTYPE_SID as usize] }
+/// The address of the session of `task`. If that changes meanwhile, it is that of an instant before or after.
+#[inline]
+fn session_of(task: &Task) -> *const bindings::pid {
+    // SAFETY: A task has its `signal_struct` for as long as it is valid.
+    unsafe {
+        (&raw const (*(*task.as_ptr()).signal).pids[bindings::pid_type_PIDTYPE_SID as usize])
+            .read_volatile()
+    }
 }
 
 /// Whether it is the SIGSTOP of the current task `me`, which has just begun to trace `t`
-/// (`kernel/ptrace.c: ptrace_attach`). If it is so, `me` holds the `tasklist_lock` that protects both.
+/// (`kernel/ptrace.c: ptrace_attach`). If it is so, that holds the `tasklist_lock`.
 #[inline]
-fn attaches(me: &Current, sig: c_int, t: &Siglocked<'_>) -> bool {
+fn attaches(me: &Current, sig: c_int, t: &Thread) -> bool {
     sig == SIGSTOP && t.ptrace() != 0 && ptr::eq(t.parent(), me.as_ptr())
 }
 
-/// Whether `me` has no number in `ns`: it is not in there, nor below
+/// Whether a task with this pid has no number in `ns`: it is not in there, nor below, or it has been reaped
 /// (`kernel/pid.c: __task_pid_nr_ns`, `pid_nr_ns`). Of the initial namespace ask [`is_nobody`].
-#[inline(always)]
-pub(super) fn is_outside(me: &Current, ns: &PidNs) -> bool {
-    pid_of(me).is_none_or(|pid| pid.is_outside(ns))
-}
-
-/// The same of another task, found by RCU.
 #[inline]
-pub(super) fn is_task_outside(task: &Task, ns: &PidNs, rcu: &rcu::Guard) -> bool {
-    task.pid(rcu).is_none_or(|pid| pid.is_outside(ns))
+pub(super) fn is_outside(pid: Option<&Pid>, ns: &PidNs) -> bool {
+    pid.is_none_or(|pid| pid.is_outside(ns))
 }
 
-/// Whether `me` has no number in the initial namespace: it has been reaped, or it is an idle task, which has 0.
-#[inline(always)]
-pub(super) fn is_nobody(me: &Current) -> bool {
-    has_no_number(pid_of(me))
-}
-
-/// The same, of what has this pid. Every pid has a number in the initial namespace.
-#[inline(always)]
-fn has_no_number(pid: Option<&Pid>) -> bool {
+/// Whether a task with this pid has no number in the initial namespace: it has been reaped, or it is an idle task,
+/// which has 0.
+#[inline]
+pub(super) fn is_nobody(pid: Option<&Pid>) -> bool {
     pid.and_then(|pid| pid.numbers().first())
         .is_none_or(|upid| upid.nr() == 0)
-}
-
-/// The pid of the current task; none if it was reaped.
-#[inline(always)]
-fn pid_of(me: &Current) -> Option<&Pid> {
-    // SAFETY: A task that runs has its pid until it has let go of it itself.
-    unsafe { Pid::from_nullable(me.thread_pid()) }
 }
 
 #[cfg(pidns_kunit)]
 #[kernel::macros::kunit_tests(pidns_signal)]
 mod tests {
     use super::*;
+    use kernel::sync::rcu;
 
     #[test]
     fn an_idle_task_is_nobody() {
-        let rcu = rcu::read_lock();
-        assert!(has_no_number(Task::boot().pid(&rcu)));
+        assert!(is_nobody(Task::boot().pid(&rcu::read_lock())));
     }
 
     #[test]
     fn the_current_task_is_somebody() {
-        assert!(!is_nobody(&Current::get()));
+        assert!(!is_nobody(Current::get().pid(&rcu::read_lock())));
     }
 }

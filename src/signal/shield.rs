@@ -4,25 +4,27 @@
 
 use super::{
     siglock::Siglocked,
+    sigset::Sigset,
     verdict::SIGKILL, //
 };
 use kernel::prelude::*;
 
 /// Keeps the kernel from ending a process when it queues a signal: while it is up, no thread seems to be
 /// free to take that (`sigtimedwait` does the same).
-pub(super) struct Shield<'a> {
-    target: Siglocked<'a>,
+pub(super) struct Shield<'l> {
+    pub(super) target: Siglocked<'l>,
     sig: c_int,
 }
 
-impl<'a> Shield<'a> {
-    pub(super) fn raise(target: Siglocked<'a>, sig: c_int) -> Self {
-        for thread in target.threads() {
+impl<'l> Shield<'l> {
+    pub(super) fn raise(target: Siglocked<'l>, sig: c_int) -> Self {
+        for t in target.process().threads() {
+            let blocked = t.real_blocked();
             // Nobody can block SIGKILL: it remembers that `sig` was there before.
-            if thread.really_blocks(sig) {
-                thread.really_block(SIGKILL);
+            if blocked.has(sig) {
+                blocked.add(SIGKILL);
             }
-            thread.really_block(sig);
+            blocked.add(sig);
         }
         Self { target, sig }
     }
@@ -30,9 +32,13 @@ impl<'a> Shield<'a> {
 
 impl Drop for Shield<'_> {
     fn drop(&mut self) {
-        for thread in self.target.threads() {
-            let before = thread.really_blocks(SIGKILL);
-            thread.really_unblock(if before { SIGKILL } else { self.sig });
+        for t in self.target.process().threads() {
+            let blocked = t.real_blocked();
+            if blocked.has(SIGKILL) {
+                blocked.remove(SIGKILL);
+            } else {
+                blocked.remove(self.sig);
+            }
         }
     }
 }

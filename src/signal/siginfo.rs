@@ -3,7 +3,11 @@
 //! What a signal says of its sender, and how its target sees that.
 
 use super::{
-    siglock::Siglocked,
+    info::{
+        Info,
+        Kind, //
+    },
+    siglock::Thread,
     verdict::{
         self,
         Origin,
@@ -13,149 +17,73 @@ use super::{
 use crate::{
     bindings::{
         self,
-        kernel_siginfo,
-        user_namespace, //
+        kernel_siginfo, //
     },
     imports::kernel_fn,
     object::{
         Object,
-        UserNs, //
+        Siginfo, //
     },
     task::Current,
 };
 use kernel::prelude::*;
 
-/// What the kernel's senders pass: one of two small numbers (`SEND_SIG_NOINFO`, `SEND_SIG_PRIV`), or a `siginfo`.
+/// Who sends a signal with this `info`: the current task, which the target's namespace has a number for if it
+/// `is_visible`, the kernel, or nobody. And `info` itself, if that names a sender.
 ///
-/// # Invariants
-///
-/// If it is no small number it is valid, and its sender's or taker's alone, for as long as this is used.
-#[derive(Clone, Copy)]
-pub(super) struct Info(*mut kernel_siginfo);
-
-impl Info {
-    /// # Safety
-    ///
-    /// `info` must be what the invariants say.
-    #[inline(always)]
-    pub(super) unsafe fn new(info: *mut kernel_siginfo) -> Self {
-        Self(info)
-    }
-
-    /// For the kernel.
-    #[inline(always)]
-    pub(super) fn as_ptr(self) -> *mut kernel_siginfo {
-        self.0
-    }
-
-    /// The `siginfo`, if it is one.
-    #[inline(always)]
-    pub(super) fn get(self) -> Option<kernel_siginfo> {
-        // SAFETY: By the invariant.
-        (self.0 as usize > 1).then(|| unsafe { *self.0 })
-    }
-
-    /// The signal and its code, if it is one.
-    #[inline(always)]
-    pub(super) fn words(self) -> Option<(c_int, c_int)> {
-        // SAFETY: By the invariant.
-        (self.0 as usize > 1).then(|| unsafe {
-            let words = &(*self.0).__bindgen_anon_1;
-            (words.si_signo, words.si_code)
-        })
-    }
-
-    /// Its code; 0 if it has none.
-    #[inline(always)]
-    pub(super) fn code(self) -> c_int {
-        self.words().map_or(0, |(_, code)| code)
-    }
-
-    /// Where it says that the signal comes from.
-    #[inline(always)]
-    pub(super) fn origin(self) -> Origin {
-        let (signo, code) = match self.0 as usize {
-            0 => return Origin::Task,
-            1 => return Origin::Kernel,
-            // SAFETY: By the invariant.
-            _ => unsafe {
-                let words = &(*self.0).__bindgen_anon_1;
-                (words.si_signo, words.si_code)
-            },
-        };
-        if verdict::is_of_kill(code) {
-            return Origin::Named { by_kernel: false };
-        }
-        match kernel_fn::siginfo_layout(signo as c_uint, code) {
-            bindings::siginfo_layout_SIL_KILL
-            | bindings::siginfo_layout_SIL_CHLD
-            | bindings::siginfo_layout_SIL_RT => Origin::Named {
-                by_kernel: code == bindings::SI_KERNEL as c_int,
-            },
-            _ => Origin::Unnamed,
-        }
-    }
-
-    /// Makes it, if it is a `siginfo`, say that a user without a number has sent `sig`.
-    pub(super) fn rewrite(self, sig: c_int, uid: u32) {
-        if self.words().is_none() {
-            return;
-        }
-        // SAFETY: By the invariant; zero is a `siginfo`.
-        unsafe {
-            self.0.write_bytes(0, 1);
-            write(&mut *self.0, sig, uid);
-        }
-    }
-}
-
-/// Makes a `siginfo` that is all zero say that a user without a number has sent `sig`.
-pub(super) fn write(info: &mut kernel_siginfo, sig: c_int, uid: u32) {
-    let told = &mut info.__bindgen_anon_1;
-    told.si_signo = sig;
-    told.si_code = bindings::SI_USER as c_int;
-    told._sifields._kill._uid = uid;
-}
-
-/// The current task's namespace of users.
+/// Each way is compiled for what is known on it.
 #[inline(always)]
-fn user_ns_of(me: &Current) -> *mut user_namespace {
-    // SAFETY: The current task's own credentials.
-    unsafe { (*(*me.as_ptr()).cred).user_ns }
+pub(super) fn sender(
+    info: Info<'_>,
+    is_visible: impl FnOnce() -> bool,
+) -> (Option<Sender>, Option<&Siginfo>) {
+    let info = match info.kind() {
+        Kind::Kernel => return (verdict::sender(Origin::Kernel, true), None),
+        Kind::Task => return (verdict::sender(Origin::Task, is_visible()), None),
+        Kind::Siginfo(info) => info,
+    };
+    let code = info.code();
+    if verdict::is_of_kill(code) {
+        let origin = Origin::Named { by_kernel: false };
+        return (verdict::sender(origin, is_visible()), Some(info));
+    }
+    match kernel_fn::siginfo_layout(info.signo() as c_uint, code) {
+        bindings::siginfo_layout_SIL_KILL
+        | bindings::siginfo_layout_SIL_CHLD
+        | bindings::siginfo_layout_SIL_RT => {
+            let by_kernel = code == bindings::SI_KERNEL as c_int;
+            let origin = Origin::Named { by_kernel };
+            (verdict::sender(origin, is_visible()), Some(info))
+        }
+        _ => (verdict::sender(Origin::Unnamed, true), None),
+    }
 }
 
 /// Whether `t` does not see the current task `me`, which is the `sender`, as that sees itself: it has no number for
 /// it, or may have another for its user.
-#[inline(always)]
-pub(super) fn looks_different(t: &Siglocked<'_>, me: &Current, sender: Option<Sender>) -> bool {
-    sender == Some(Sender::Ancestor) || t.user_ns() != user_ns_of(me)
+#[inline]
+pub(super) fn looks_different(t: &Thread, me: &Current, sender: Option<Sender>) -> bool {
+    sender == Some(Sender::Ancestor)
+        || !t.real_cred(t).user_ns().is(t.cred_of_current(me).user_ns())
 }
 
-/// `info`, which names the `sender`, the current task `me`, as `t` sees it.
-///
-/// # Safety
-///
-/// `info` must be a `siginfo`: its origin is [`Origin::Named`].
-pub(super) unsafe fn as_seen_by(
-    t: &Siglocked<'_>,
-    info: Info,
+/// Makes `info`, a copy of what names the `sender`, the current task `me`, name it as `t` sees it.
+#[inline]
+pub(super) fn rewrite(
+    info: &mut kernel_siginfo,
+    named: &Siginfo,
+    t: &Thread,
     me: &Current,
     sender: Option<Sender>,
-) -> kernel_siginfo {
-    // SAFETY: The caller's promise.
-    let mut seen = unsafe { *info.0 };
-    let (from, to) = (user_ns_of(me), t.user_ns());
-    // SAFETY: The layouts that name a sender all begin with its pid and uid. The namespaces of users are held by the
-    // credentials of both.
-    unsafe {
-        let kill = &mut seen.__bindgen_anon_1._sifields._kill;
-        if sender == Some(Sender::Ancestor) {
-            kill._pid = 0;
-        }
-        if from != to {
-            let uid = kernel_fn::make_kuid(UserNs::from_ptr(from), kill._uid);
-            kill._uid = kernel_fn::from_kuid_munged(UserNs::from_ptr(to), uid);
-        }
+) {
+    // The layouts that name a sender all begin with its pid and uid.
+    let fields = &mut info.__bindgen_anon_1._sifields;
+    if sender == Some(Sender::Ancestor) {
+        fields._kill._pid = 0;
     }
-    seen
+    let (from, to) = (t.cred_of_current(me).user_ns(), t.real_cred(t).user_ns());
+    if !from.is(to) {
+        fields._kill._uid =
+            kernel_fn::from_kuid_munged(to, kernel_fn::make_kuid(from, named.uid()));
+    }
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The other side: an init takes a signal.
+//! An init takes a signal: what it does to it.
 
 use super::{
     default_action, report,
-    siginfo::Info,
-    siglock::Own,
+    siglock::OwnSiglock,
     verdict::{
         Disposition,
         Sender,
@@ -13,39 +12,45 @@ use super::{
         SIGSTOP, //
     },
 };
+use crate::object::Siginfo;
 use kernel::prelude::*;
 
-/// The current init `me` takes `sig` to act on it: one that `sender`, if that is known, has sent. Returns the signal with
+/// The current init takes `sig` to act on it: one that `sender`, if that is known, has sent. Returns the signal with
 /// which `get_signal` has to go on; 0 if it must not see this one.
 ///
-/// May sleep; gives the `siglock` up meanwhile and takes it again.
+/// May sleep, and give the `siglock` up meanwhile.
 #[inline]
-pub(super) fn take(me: &mut Own<'_>, sig: c_int, info: Info, sender: Option<Sender>) -> c_int {
-    let disposition = me.disposition(sig);
+pub(super) fn take(
+    siglock: OwnSiglock<'_>,
+    sig: c_int,
+    info: &Siginfo,
+    sender: Option<Sender>,
+) -> c_int {
+    let disposition = siglock.me().disposition(sig);
     if disposition == Disposition::Handler && sender.is_none() {
-        report::handled(me, sig);
+        report::handled(siglock.me(), sig);
         return sig;
     }
-    take_by_rule(me, sig, info, sender, disposition)
+    take_by_rule(siglock, sig, info, sender, disposition)
 }
 
 /// The same, of a signal with that `disposition`; not the fast path.
 #[inline(never)]
 fn take_by_rule(
-    me: &mut Own<'_>,
+    siglock: OwnSiglock<'_>,
     sig: c_int,
-    info: Info,
+    info: &Siginfo,
     sender: Option<Sender>,
     disposition: Disposition,
 ) -> c_int {
-    report::taken(me, sig, sender, disposition);
+    report::taken(siglock.me(), sig, sender, disposition);
     match sender {
         // `get_signal` protects nobody from these two.
         Some(Sender::Inside) if matches!(sig, SIGKILL | SIGSTOP) => 0,
         Some(Sender::Ancestor)
             if disposition == Disposition::Default && !matches!(sig, SIGKILL | SIGSTOP) =>
         {
-            default_action::begin(me, sig, info)
+            default_action::begin(siglock, sig, info)
         }
         _ => sig,
     }

@@ -4,24 +4,24 @@
 
 use super::{
     default_action,
-    queue::Queue,
-    report, sender,
+    info::Info,
+    queue, report, sender,
     shield::Shield,
     siginfo::{
-        as_seen_by,
         looks_different,
-        Info, //
+        rewrite, //
     },
     siglock::{
-        Own,
-        Siglocked, //
+        send,
+        Siglocked,
+        Thread, //
     },
+    sigset::Sigset,
     two_sided,
     verdict::{
         self,
         Action,
         Disposition,
-        Origin,
         Sender,
         Verdict,
         SIGKILL,
@@ -33,255 +33,224 @@ use crate::{
         self,
         pid_type, //
     },
+    events,
     imports::kernel_fn,
     object::{
         Object,
-        PidNs, //
+        PidNs,
+        Siginfo, //
     },
     task::Current,
 };
-#[cfg(CONFIG_TRACEPOINTS)]
-use crate::{
-    events,
-    imports::SIGNAL_GENERATE, //
-};
+use core::ptr;
 use kernel::prelude::*;
 
-/// A signal that the current task `me` sends to an init, or to one thread of it, whose `siglock` is held.
-pub(super) struct Sent<'a> {
+/// A signal that the current task `me` sends to an init, or to one thread of it.
+pub(super) struct Sent<'l> {
     pub(super) sig: c_int,
-    pub(super) info: Info,
-    pub(super) t: Siglocked<'a>,
+    pub(super) info: Info<'l>,
+    /// `info`, if that names a sender.
+    pub(super) named: Option<&'l Siginfo>,
+    pub(super) t: Siglocked<'l>,
     pub(super) type_: pid_type,
-    pub(super) me: &'a Current,
-    pub(super) origin: Origin,
+    pub(super) me: Current,
     pub(super) sender: Option<Sender>,
 }
 
 impl Sent<'_> {
-    /// Sends it to an init of `ns`, which is not the initial namespace. Never sleeps.
+    /// Sends it; `ns` is the target's namespace, not the initial one, and the target belongs to its init. Never sleeps.
     ///
     /// Returns what `send_signal_locked` returns: 0, or `-EAGAIN` if a queue is full.
     #[inline(always)]
     pub(super) fn send(mut self, ns: &PidNs) -> c_int {
+        let t = self.t.thread();
         let two_sided = two_sided::is_on();
-        let named = self.sender;
+        let said = self.sender;
         if two_sided {
-            self.sender = sender::behind(self.sender, self.me, self.sig, self.info, &self.t, ns);
+            self.sender = sender::behind(said, &self.me, self.sig, self.info, t, ns);
         }
-        let disposition = self.t.disposition(self.sig);
-        let told = |verdict| {
-            report::sent(ns, &self.t, self.sig, self.sender, disposition, verdict);
-        };
-        if !self.t.is_unkillable() {
-            if two_sided && self.comes_too_late(disposition) {
-                told(Verdict::Drop);
+        let disposition = t.disposition(self.sig);
+        let verdict = if t.process().is_unkillable() {
+            let held = t.holds(self.sig);
+            let verdict = verdict::judge(two_sided, self.sig, self.sender, disposition, held);
+            // Before it acts: what is told here must not wait for what it does.
+            report::sent(ns, t, self.sig, self.sender, disposition, verdict);
+            if matches!(verdict, Verdict::Ignore | Verdict::Drop) && self.leaves_nothing() {
                 return 0;
             }
-            return self.carry_out(None, two_sided, named);
-        }
-        let verdict = verdict::judge(
-            two_sided,
-            self.sig,
-            self.sender,
-            disposition,
-            self.is_held(),
-        );
-        // Before it acts: what is told here must not wait for what it does.
-        told(verdict);
-        if matches!(verdict, Verdict::Ignore | Verdict::Drop) && self.leaves_nothing() {
-            return 0;
-        }
-        self.carry_out(Some(verdict), two_sided, named)
-    }
-
-    /// Does what the `verdict` on it says; there is none on what an init gets on its way out. The sender that it has
-    /// `named` is shown as its target sees it.
-    #[inline(always)]
-    fn carry_out(
-        mut self,
-        verdict: Option<Verdict>,
-        two_sided: bool,
-        named: Option<Sender>,
-    ) -> c_int {
-        let differs =
-            matches!(self.origin, Origin::Named { .. }) && looks_different(&self.t, self.me, named);
-        // SAFETY: Of this origin; what is seen of it outlives what is sent with it.
-        let mut seen = differs.then(|| unsafe { as_seen_by(&self.t, self.info, self.me, named) });
-        if let Some(seen) = &mut seen {
-            // SAFETY: As above.
-            self.info = unsafe { Info::new(seen) };
-        }
-        let verdict = match verdict {
-            Some(verdict) if two_sided => verdict,
-            _ => return self.pass_on(),
+            Some(verdict)
+        } else {
+            if two_sided && comes_too_late(self.sig, self.info, self.sender, disposition) {
+                report::sent(ns, t, self.sig, self.sender, disposition, Verdict::Drop);
+                return 0;
+            }
+            // On its way out.
+            None
         };
-        match (self.sender, verdict) {
-            // A tracer may have come since the verdict, without the lock: then it is queued after all.
-            (Some(Sender::Inside) | None, _) if self.sig == SIGSTOP => self.send_stop_from_inside(),
-            (_, Verdict::Ignore | Verdict::Drop) => self.pass_on(),
-            (Some(Sender::Ancestor), _) => self.send_from_outside(verdict),
-            (Some(Sender::Inside) | None, _) => self.send_from_inside(),
-            (Some(Sender::Kernel), _) => self.pass_on(),
-        }
+        let mut seen;
+        let info = match self.named {
+            Some(named) if looks_different(t, &self.me, said) => {
+                seen = named.copy();
+                rewrite(&mut seen, named, t, &self.me, said);
+                Info::of(&seen)
+            }
+            _ => self.info,
+        };
+        self.carry_out(info, verdict.filter(|_| two_sided))
     }
 
-    /// Puts a signal from outside that the current init has dequeued, and blocks after all, back into the
-    /// queue of `type_`. If the process ends already, nobody would take it. Never sleeps.
-    pub(super) fn queue_again(me: &Own<'_>, sig: c_int, info: Info, type_: pid_type) {
-        if me.signal_flags() & bindings::SIGNAL_GROUP_EXIT == 0 {
-            let sent = Sent {
-                sig,
-                info,
-                t: me.reborrow(),
-                type_,
-                me: &Current::get(),
-                origin: Origin::Unnamed,
-                sender: Some(Sender::Ancestor),
-            };
-            // Nobody can be told that the queue is full: as in mainline.
-            sent.send_from_outside(Verdict::Keep);
-        }
-    }
-
-    /// Whether nothing at all happens if this is ignored or dropped. Mainline would find the same, discard the pending
-    /// signals that a stop or a SIGCONT undoes, and tell its tracepoint.
+    /// Does what the `verdict` on it says, or what mainline does; `info` is what the target sees.
     #[inline(always)]
-    fn leaves_nothing(&self) -> bool {
-        let undoes = verdict::default_action(self.sig) == Action::Stop
-            || self.sig == bindings::SIGCONT as c_int;
-        #[cfg(CONFIG_TRACEPOINTS)]
-        // SAFETY: The tracepoint was found when the module was loaded.
-        let undoes = undoes || unsafe { events::is_on(SIGNAL_GENERATE.get()) };
-        !undoes
+    fn carry_out(&mut self, info: Info<'_>, verdict: Option<Verdict>) -> c_int {
+        let (sig, type_) = (self.sig, self.type_);
+        match (self.sender, verdict) {
+            (_, None) => self.pass_on(info),
+            // A tracer may have come since the verdict, without the lock: then it is queued after all.
+            (Some(Sender::Inside) | None, _) if sig == SIGSTOP => {
+                send_stop_from_inside(self.t.reborrow(), info, type_)
+            }
+            (_, Some(Verdict::Ignore | Verdict::Drop)) => self.pass_on(info),
+            (Some(Sender::Ancestor), Some(verdict)) => {
+                send_from_outside(self.t.reborrow(), sig, info, type_, verdict)
+            }
+            (Some(Sender::Inside) | None, _) if self.needs_shield() => {
+                send_behind_shield(self.t.reborrow(), sig, info, type_)
+            }
+            _ => self.pass_on(info),
+        }
     }
 
     /// As mainline.
     #[inline(always)]
-    fn pass_on(&self) -> c_int {
+    fn pass_on(&mut self, info: Info<'_>) -> c_int {
         let force = verdict::force(self.sender);
-        send_locked(self.sig, self.info, &self.t, self.type_, force)
+        send(self.sig, info, &mut self.t, self.type_, force)
     }
 
-    /// Whether it must not reach an init on its way out, which the kernel protects no longer: a fault or a signal ends
-    /// it, and it may yet have to dump core. Nothing from inside is to come first, or cut that short. The fault itself
-    /// comes here too.
-    #[cold]
-    fn comes_too_late(&self, disposition: Disposition) -> bool {
-        let ends = disposition == Disposition::Default
-            && verdict::default_action(self.sig) != Action::Nothing;
-        let by_task = match self.sender {
-            Some(Sender::Inside) => true,
-            // What has no sender has an `info`. The fault itself has a code above 0, which a task can claim only
-            // towards itself.
-            None => self.info.code() <= 0,
-            Some(Sender::Kernel | Sender::Ancestor) => false,
-        };
-        ends && by_task
+    /// Whether nothing at all happens if this is ignored or dropped. Mainline would find the same, discard the pending
+    /// signals that a stop or a SIGCONT undoes, and tell its tracepoint.
+    #[inline]
+    fn leaves_nothing(&self) -> bool {
+        verdict::default_action(self.sig) != Action::Stop
+            && self.sig != bindings::SIGCONT as c_int
+            && !events::signal_generate_is_on()
     }
 
-    /// Whether nobody decides about it now (`kernel/signal.c: sig_ignored`).
-    #[inline(always)]
-    fn is_held(&self) -> bool {
-        self.is_blocked() || self.t.ptrace() != 0 && self.sig != SIGKILL
-    }
-
-    /// Whether its target blocks it, also as one that `sigtimedwait` waits for.
-    #[inline(always)]
-    fn is_blocked(&self) -> bool {
-        self.t.blocks(self.sig) || self.t.really_blocks(self.sig)
-    }
-
-    /// It is queued: there is a handler, or its target blocks it or is traced. It is from inside, or it names no
-    /// sender, as anybody's `siginfo` can. The kernel would end the process at
-    /// once (`kernel/signal.c: complete_signal` does not ask whether this is an init):
+    /// Whether the kernel could end the process at once, when this is queued: there is a handler, or its target blocks
+    /// it or is traced. It is from inside, or it names no sender, as anybody's `siginfo` can.
+    /// `kernel/signal.c: complete_signal` does not ask whether this is an init:
     ///
     /// * for another thread, which does not block it and finds no handler; it is to take it, to no effect;
     /// * in the middle of an `execve`, which resets handlers without a lock. By then the thread is alone, and threads
     ///   come and go under the lock. A task that sends to itself is in no `execve`.
     #[inline(always)]
-    fn send_from_inside(&self) -> c_int {
-        let at_risk = if self.t.is_alone() {
-            !self.t.is(self.me) && !self.is_blocked()
+    fn needs_shield(&self) -> bool {
+        let t = self.t.thread();
+        let at_risk = if t.process().is_alone() {
+            !ptr::eq(t.as_ptr(), self.me.as_ptr()) && !t.blocks(self.sig)
         } else {
-            self.type_ != bindings::pid_type_PIDTYPE_PID && self.is_blocked()
+            self.type_ != bindings::pid_type_PIDTYPE_PID && t.blocks(self.sig)
         };
-        if at_risk && verdict::default_action(self.sig) == Action::Terminate {
-            return self.send_behind_shield();
-        }
-        self.pass_on()
-    }
-
-    #[inline(never)]
-    fn send_behind_shield(&self) -> c_int {
-        let _shield = Shield::raise(self.t.reborrow(), self.sig);
-        self.pass_on()
-    }
-
-    /// It is queued if a tracer sees it first. Whoever takes it would not be asked whether it may stop an init.
-    fn send_stop_from_inside(&self) -> c_int {
-        let queue = Queue::of(&self.t, self.type_);
-        let alone = !queue.has(self.sig);
-        let result = self.pass_on();
-        if result == 0 && alone && queue.has(self.sig) {
-            queue.mark(self.sig, self.info, Sender::Inside);
-        }
-        result
-    }
-
-    /// It acts as on any process, now or when it is taken.
-    fn send_from_outside(&self, verdict: Verdict) -> c_int {
-        if self.sig == SIGKILL {
-            return self.pass_on();
-        }
-        let (t, sig) = (&self.t, self.sig);
-        let queue = Queue::of(t, self.type_);
-        let queued = verdict != Verdict::Keep && sig != SIGSTOP;
-        let takes = verdict == Verdict::Act && queued && self.target_wants();
-        // What its target blocks, the kernel queues, and asks nothing about inits. The target then
-        // is not ended by the send itself, unless another thread is chosen to take it. Also where there is a handler:
-        // an `execve` may take it away at any moment, without a lock.
-        if queued {
-            t.really_block(sig);
-        }
-        let result = self.pass_on();
-        if queued {
-            t.really_unblock(sig);
-        }
-        if result == 0 && t.signal_flags() & bindings::SIGNAL_GROUP_EXIT != 0 {
-            // Another thread was chosen to take it, and the process ended at once.
-            report::acted(t);
-        } else if result == 0 && queue.has(sig) {
-            if takes && verdict::default_action(sig) == Action::Terminate {
-                report::acted(t);
-                default_action::end_process(t, sig);
-            } else {
-                queue.mark(sig, self.info, Sender::Ancestor);
-            }
-        }
-        result
-    }
-
-    /// Whether the kernel would choose the target itself to take the signal
-    /// (`kernel/signal.c: wants_signal`). Not asked about SIGKILL.
-    fn target_wants(&self) -> bool {
-        let t = &self.t;
-        !t.blocks(self.sig)
-            && t.flags() & bindings::PF_EXITING == 0
-            && !t.has_jobctl(bindings::JOBCTL_STOPPED | bindings::JOBCTL_TRACED)
-            && (kernel_fn::task_curr(t) != 0 || !kernel_fn::task_sigpending(t))
+        at_risk && verdict::default_action(self.sig) == Action::Terminate
     }
 }
 
-/// The kernel's own send; with `force` SIGKILL and SIGSTOP act on an init.
-#[inline(always)]
-pub(super) fn send_locked(
+/// Whether `sig` must not reach an init on its way out, which the kernel protects no longer: a fault or a signal ends
+/// it, and it may yet have to dump core. Nothing from inside is to come first, or cut that short. The fault itself
+/// comes here too.
+#[cold]
+fn comes_too_late(
     sig: c_int,
-    info: Info,
-    t: &Siglocked<'_>,
+    info: Info<'_>,
+    sender: Option<Sender>,
+    disposition: Disposition,
+) -> bool {
+    let ends =
+        disposition == Disposition::Default && verdict::default_action(sig) != Action::Nothing;
+    let by_task = match sender {
+        Some(Sender::Inside) => true,
+        // What has no sender has a `siginfo`. The fault itself has a code above 0, which a task can claim only
+        // towards itself.
+        None => info.siginfo().is_some_and(|info| info.code() <= 0),
+        Some(Sender::Kernel | Sender::Ancestor) => false,
+    };
+    ends && by_task
+}
+
+/// Sends a signal from inside that must not end its target at once.
+#[inline(never)]
+fn send_behind_shield(t: Siglocked<'_>, sig: c_int, info: Info<'_>, type_: pid_type) -> c_int {
+    let mut shield = Shield::raise(t, sig);
+    send(sig, info, &mut shield.target, type_, false)
+}
+
+/// Sends a SIGSTOP from inside. It is queued if a tracer sees it first. Whoever takes it would not be asked whether it
+/// may stop an init.
+#[inline(never)]
+fn send_stop_from_inside(mut t: Siglocked<'_>, info: Info<'_>, type_: pid_type) -> c_int {
+    let queue = t.thread().queue(type_);
+    let alone = !queue.signals().has(SIGSTOP);
+    let result = send(SIGSTOP, info, &mut t, type_, false);
+    if result == 0 && alone && queue.signals().has(SIGSTOP) {
+        queue::mark(t, queue, SIGSTOP, info, Sender::Inside);
+    }
+    result
+}
+
+/// Sends a signal from outside. It acts as on any process, now or when it is taken.
+#[inline(never)]
+fn send_from_outside(
+    mut locked: Siglocked<'_>,
+    sig: c_int,
+    info: Info<'_>,
     type_: pid_type,
-    force: bool,
+    verdict: Verdict,
 ) -> c_int {
-    // SAFETY: The lock is held, and the rest is what the kernel's senders pass.
-    unsafe { kernel_fn::__send_signal_locked(sig, info.as_ptr(), t.as_ptr(), type_, force) }
+    if sig == SIGKILL {
+        return send(sig, info, &mut locked, type_, true);
+    }
+    let t = locked.thread();
+    let queue = t.queue(type_);
+    let queued = verdict != Verdict::Keep && sig != SIGSTOP;
+    let takes = verdict == Verdict::Act && queued && wants(t, sig);
+    // What its target blocks, the kernel queues, and asks nothing about inits. The target then
+    // is not ended by the send itself, unless another thread is chosen to take it. Also where there is a handler:
+    // an `execve` may take it away at any moment, without a lock.
+    if queued {
+        t.real_blocked().add(sig);
+    }
+    let result = send(sig, info, &mut locked, type_, true);
+    if queued {
+        t.real_blocked().remove(sig);
+    }
+    let process = t.process();
+    if result == 0 && process.is_exiting() {
+        // Another thread was chosen to take it, and the process ended at once.
+        report::acted(t);
+    } else if result == 0 && queue.signals().has(sig) {
+        if takes && verdict::default_action(sig) == Action::Terminate {
+            report::acted(t);
+            default_action::end_process(process, sig);
+        } else {
+            queue::mark(locked, queue, sig, info, Sender::Ancestor);
+        }
+    }
+    result
+}
+
+/// Puts a signal from outside that the current init `me` has dequeued, and blocks after all, back into the queue of
+/// `type_`. If the process ends already, nobody would take it. Never sleeps.
+pub(super) fn queue_again(me: Siglocked<'_>, sig: c_int, info: &Siginfo, type_: pid_type) {
+    if !me.process().is_exiting() {
+        // Nobody can be told that the queue is full: as in mainline.
+        send_from_outside(me, sig, info.into(), type_, Verdict::Keep);
+    }
+}
+
+/// Whether the kernel would choose `t` itself to take `sig` (`kernel/signal.c: wants_signal`). Not asked about SIGKILL.
+fn wants(t: &Thread, sig: c_int) -> bool {
+    !t.blocked().has(sig)
+        && t.flags() & bindings::PF_EXITING == 0
+        && !t.has_jobctl(bindings::JOBCTL_STOPPED | bindings::JOBCTL_TRACED)
+        && (kernel_fn::task_curr(t) != 0 || !kernel_fn::task_sigpending(t))
 }
