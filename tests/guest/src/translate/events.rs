@@ -19,13 +19,14 @@ pub const TESTS: &[Test] = tests![
     the_name_of_a_core_file,
 ];
 
-/// Traces a process that forks once told to, and gives the number of its child that the tracer is
-/// told. `fork` is what the process does; it stops itself before.
+/// Traces a process, has it fork with `start`, not before it is traced, and returns the number of its child that the
+/// tracer is told.
 #[track_caller]
-fn told_by_fork(process: i32) -> i32 {
+fn told_by_fork(process: i32, start: impl FnOnce()) -> i32 {
     let process = Pid::from_raw(process);
     let options = ptrace::Options::PTRACE_O_TRACEFORK | ptrace::Options::PTRACE_O_EXITKILL;
     ptrace::seize(process, options).expect("PTRACE_SEIZE");
+    start();
     loop {
         match wait_event(process.as_raw(), WaitPidFlag::__WALL) {
             WaitStatus::PtraceEvent(_, _, libc::PTRACE_EVENT_FORK) => {
@@ -53,8 +54,7 @@ fn fork_when_told(channel: &crate::channel::Channel) {
 
 fn a_tracer_outside_is_told_outer_numbers() {
     let init = new_ns(fork_when_told);
-    init.send(0);
-    let told = told_by_fork(init.pid);
+    let told = told_by_fork(init.pid, || init.send(0));
     check!(init.receive(), 2, "the number inside");
     let file = crate::ns_file::NsFile::of(init.pid);
     let outer = file.ask(crate::ns_file::NS_GET_PID_FROM_PIDNS, 2);
@@ -65,9 +65,8 @@ fn a_tracer_outside_is_told_outer_numbers() {
 fn a_tracer_inside_is_told_inner_numbers() {
     let init = new_ns(|channel| {
         let member = fork(fork_when_told);
-        member.send(0);
         check!(
-            told_by_fork(member.pid),
+            told_by_fork(member.pid, || member.send(0)),
             3,
             "the number that the tracer is told"
         );
