@@ -22,11 +22,6 @@ use core::{
     ops::Deref,
     ptr::NonNull, //
 };
-use kernel::{
-    error::from_err_ptr,
-    prelude::*, //
-};
-
 /// An object that somebody can own: have a counted reference to, or all of it.
 ///
 /// # Safety
@@ -85,27 +80,6 @@ impl<T: Counted> FromC for Held<T> {
     }
 }
 
-/// The same, of a pointer that may be null.
-impl<T: Counted> FromC for Option<Held<T>> {
-    type C = *mut T::C;
-
-    #[inline(always)]
-    unsafe fn from_c(c: *mut T::C) -> Self {
-        NonNull::new(c.cast()).map(Held)
-    }
-}
-
-/// The same, of a pointer that may be an error.
-impl<T: Counted> FromC for Result<Held<T>> {
-    type C = *mut T::C;
-
-    #[inline(always)]
-    unsafe fn from_c(c: *mut T::C) -> Self {
-        // SAFETY: The caller's promise.
-        from_err_ptr(c).map(|c| unsafe { Held::from_c(c) })
-    }
-}
-
 /// Whoever gets the pointer owns it then.
 impl<T: Counted> IntoC for Held<T> {
     type C = *mut T::C;
@@ -116,16 +90,16 @@ impl<T: Counted> IntoC for Held<T> {
     }
 }
 
-/// Objects that can be owned, each with the function that gives it back.
+/// Objects that can be owned, each with the function that gives it back, and what that is passed besides.
 macro_rules! counted {
-    ($($(#[$meta:meta])* $object:ident: $put:path;)*) => {$(
+    ($($(#[$meta:meta])* $object:ident: $put:path $(, $more:path)*;)*) => {$(
         $(#[$meta])*
         // SAFETY: It is listed with that function, and the kernel keeps what was not given back.
         unsafe impl $crate::held::Counted for $object {
             #[inline]
             unsafe fn put(ptr: *mut <$object as $crate::object::Object>::C) {
                 // SAFETY: The caller's promise.
-                unsafe { $put(ptr) };
+                unsafe { $put(ptr $(, $more)*) };
             }
         }
     )*};

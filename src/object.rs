@@ -7,25 +7,26 @@
 //! may be read is written down where the field is listed ([`fields`]).
 
 use crate::bindings;
+pub(crate) use crate::edge::{
+    FromC,
+    IntoC, //
+};
 use core::{
-    ffi::CStr,
+    cell::Cell,
     ptr,
     sync::atomic::AtomicI64, //
 };
-use kernel::{
-    error::from_err_ptr,
-    prelude::*,
-    sync::{
-        rcu,
-        Refcount, //
-    },
+use kernel::sync::{
+    rcu,
+    Refcount, //
 };
 
 /// A thin wrapper of a structure of the kernel's.
 ///
 /// # Safety
 ///
-/// It must be transparent over an `Opaque` of `C`.
+/// It must be laid out as `C`, or as what stands at its beginning, and may change behind a shared reference: as if it were
+/// transparent over an `Opaque` of `C`.
 pub(crate) unsafe trait Object: Sized {
     /// The structure.
     type C;
@@ -40,22 +41,11 @@ pub(crate) unsafe trait Object: Sized {
     ///
     /// # Safety
     ///
-    /// It must be valid for as long as the reference is used.
+    /// It must be valid, and what the type says of it must hold, for as long as the reference is used.
     #[inline(always)]
     unsafe fn from_ptr<'a>(ptr: *const Self::C) -> &'a Self {
         // SAFETY: The caller's promise; the types are the same but in name.
         unsafe { &*ptr.cast() }
-    }
-
-    /// The same, of a pointer that may be null.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Object::from_ptr`], if it is not null.
-    #[inline(always)]
-    unsafe fn from_nullable<'a>(ptr: *const Self::C) -> Option<&'a Self> {
-        // SAFETY: The caller's promise; the types are the same but in name.
-        unsafe { ptr.cast::<Self>().as_ref() }
     }
 
     /// Whether both are the same structure.
@@ -145,26 +135,9 @@ unsafe impl Object for AtomicI64 {
     type C = i64;
 }
 
-/// What the kernel passes to a function, as that sees it.
-pub(crate) trait FromC: Sized {
-    /// The type in C.
-    type C;
-
-    /// The value.
-    ///
-    /// # Safety
-    ///
-    /// A pointer that becomes a reference must be valid for as long as that is used.
-    unsafe fn from_c(c: Self::C) -> Self;
-}
-
-/// What is passed to a function of the kernel's.
-pub(crate) trait IntoC {
-    /// The type in C.
-    type C;
-
-    /// The value.
-    fn into_c(self) -> Self::C;
+// SAFETY: It is laid out as that, and has interior mutability: nobody else writes there for as long as the reference.
+unsafe impl<T> Object for Cell<T> {
+    type C = T;
 }
 
 impl<'a, T: Object> FromC for &'a T {
@@ -174,39 +147,6 @@ impl<'a, T: Object> FromC for &'a T {
     unsafe fn from_c(c: *mut T::C) -> &'a T {
         // SAFETY: The caller's promise.
         unsafe { T::from_ptr(c) }
-    }
-}
-
-impl<'a, T: Object> FromC for Option<&'a T> {
-    type C = *mut T::C;
-
-    #[inline(always)]
-    unsafe fn from_c(c: *mut T::C) -> Option<&'a T> {
-        // SAFETY: The caller's promise.
-        unsafe { T::from_nullable(c) }
-    }
-}
-
-impl<'a, T: Object> FromC for Result<&'a T> {
-    type C = *mut T::C;
-
-    #[inline(always)]
-    unsafe fn from_c(c: *mut T::C) -> Result<&'a T> {
-        // SAFETY: The caller's promise.
-        from_err_ptr(c).map(|c| unsafe { T::from_ptr(c) })
-    }
-}
-
-/// What a caller of the kernel's has it pass on to one of our functions.
-pub(crate) struct Passed<'a, T>(pub(crate) &'a T);
-
-impl<T> FromC for Passed<'_, T> {
-    type C = *mut c_void;
-
-    #[inline(always)]
-    unsafe fn from_c(c: *mut c_void) -> Self {
-        // SAFETY: The caller's promise.
-        Self(unsafe { &*c.cast() })
     }
 }
 
@@ -256,80 +196,62 @@ impl IntoC for PidType {
     }
 }
 
-impl IntoC for &CStr {
-    type C = *const c_char;
-
-    #[inline(always)]
-    fn into_c(self) -> *const c_char {
-        self.as_char_ptr()
-    }
-}
-
-/// Values that are the same on both sides.
-macro_rules! plain {
-    ($($type:ty $(, for $generic:ident)?;)*) => {$(
-        impl$(<$generic>)? FromC for $type {
-            type C = Self;
-
-            #[inline(always)]
-            unsafe fn from_c(c: Self) -> Self {
-                c
-            }
-        }
-
-        impl$(<$generic>)? IntoC for $type {
-            type C = Self;
-
-            #[inline(always)]
-            fn into_c(self) -> Self {
-                self
-            }
-        }
-    )*};
-}
-
-plain! {
-    ();
-    bindings::kuid_t;
-    bool;
-    u8;
-    u16;
-    i32;
-    u32;
-    i64;
-    u64;
-    isize;
-    usize;
-    [u8; bindings::TASK_COMM_LEN as usize];
-    *mut T, for T;
-    *const T, for T;
-    Option<unsafe extern "C" fn(*mut bindings::perf_event, *mut bindings::perf_sample_data, *mut bindings::pt_regs)>;
-}
-
 /// Fields of an object, and how each may be read:
 ///
 /// * `fixed`: nobody changes it while somebody else may see the object;
 /// * `once`: others change it at any time, so each read finds one of its values (`READ_ONCE`);
 /// * `shared`, `once_shared`: as `fixed` and `once`; in C it points to what is constant;
 /// * `part`: it is a structure of its own, of which this is the address.
+///
+/// The object keeps what a field points to, if that does not have a lifetime of its own: then RCU does, or what the
+/// table says that it goes `by`, and the reader shows that ([`RcuReader`]). One may be null if its type says so.
+///
+/// `*pointer, field` is a field of what a field of the object points to, which the object keeps. The index of one in
+/// an array may be an argument. What derefs to an object has fields, too: those that may be read by whoever has it.
 macro_rules! fields {
-    ($object:ident { $($(#[$meta:meta])* $kind:ident $name:ident: $type:ty = $($path:ident).+;)* }) => {
+    ($object:ty { $($rows:tt)* }) => {
+        $crate::object::fields! { $object, by impl $crate::object::RcuReader { $($rows)* } }
+    };
+    ($object:ty, by $keeper:ty { $(
+        $(#[$meta:meta])*
+        $kind:ident $name:ident $(<$kept:lifetime>)? $(($argument:ident: $argument_type:ty))?: $type:ty
+            = $(*$pointer:ident,)? $($path:ident).+ $([$index:expr] $(.$rest:ident)*)?;
+    )* }) => {
         #[allow(dead_code, reason = "not every mode reads every field")]
         impl $object {
             $(
                 $(#[$meta])*
                 #[inline(always)]
-                pub(crate) fn $name(&self) -> $type {
-                    // SAFETY: A reference says that the object is valid; the kind says how the field is read. What
-                    // it points to is kept by the object.
+                pub(crate) fn $name $(<$kept>)? (
+                    &self
+                    $(, $argument: $argument_type)?
+                    $(, _keeper: &$kept $keeper)?
+                ) -> $type {
+                    use $crate::object::Object as _;
+                    // SAFETY: A reference says that the object is valid, and so is what it keeps; the kind says how the
+                    // field is read. What that points to is kept by the object, or by what the reader shows.
                     unsafe {
-                        $crate::object::FromC::from_c(
-                            $crate::object::read_field!($kind, (*$crate::object::Object::as_ptr(self)).$($path).+)
+                        $crate::edge::FromC::from_c(
+                            $crate::object::read_field!(
+                                $kind,
+                                (*$crate::object::follow!((self.as_ptr()) $($pointer)?)).$($path).+
+                                    $([$index] $(.$rest)*)?
+                            )
                         )
                     }
                 }
             )*
         }
+    };
+}
+
+/// For [`fields`]: an object's address, or what a field of it points to.
+macro_rules! follow {
+    (($object:expr)) => {
+        $object
+    };
+    (($object:expr) $pointer:ident) => {
+        (*$object).$pointer
     };
 }
 
@@ -353,7 +275,7 @@ macro_rules! read_field {
 }
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use objects;
-pub(crate) use {fields, read_field};
+pub(crate) use {fields, follow, read_field};
 
 /// Evidence that no RCU grace period ends for as long as it is borrowed.
 ///
@@ -365,32 +287,8 @@ pub(crate) unsafe trait RcuReader {}
 // SAFETY: Whoever has it is between `rcu_read_lock` and `rcu_read_unlock`.
 unsafe impl RcuReader for rcu::Guard {}
 
-/// Fields of an object that point to others, each of which is freed an RCU grace period after the field has changed. One
-/// may be null if its type says so. The kinds are those of [`fields`].
-macro_rules! rcu_fields {
-    ($object:ident { $($(#[$meta:meta])* $kind:ident $name:ident: $type:ty = $($path:ident).+;)* }) => {
-        #[allow(dead_code, reason = "not every mode reads every field")]
-        impl $object {
-            $(
-                $(#[$meta])*
-                #[inline(always)]
-                pub(crate) fn $name<'rcu>(&self, _rcu: &'rcu impl $crate::object::RcuReader) -> $type {
-                    // SAFETY: A reference says that the object is valid, and RCU keeps what it points to.
-                    unsafe {
-                        $crate::object::FromC::from_c(
-                            $crate::object::read_field!($kind, (*$crate::object::Object::as_ptr(self)).$($path).+)
-                        )
-                    }
-                }
-            )*
-        }
-    };
-}
-pub(crate) use rcu_fields;
-
 /// Fields of an object that may have any value of their types, and are read `once`: each write is at once, too
 /// (`WRITE_ONCE`). What is written `under` a lock wants the token of that.
-#[allow(unused_macros, reason = "supply mode's")]
 macro_rules! setters {
     ($object:ident { $($visibility:vis $name:ident($type:ty $(, under $lock:ty)?) = $($path:ident).+;)* }) => {
         #[allow(dead_code, reason = "not every mode writes every field")]
@@ -398,16 +296,17 @@ macro_rules! setters {
             $(
                 #[inline(always)]
                 $visibility fn $name(&self, value: $type $(, _lock: &mut $lock)?) {
+                    use $crate::object::Object as _;
+                    let value = $crate::edge::IntoC::into_c(value);
                     // SAFETY: A reference says that the object is valid, and any value will do.
                     unsafe {
-                        (&raw mut (*$crate::object::Object::as_ptr(self)).$($path).+).write_volatile(value);
+                        (&raw mut (*self.as_ptr()).$($path).+).write_volatile(value);
                     }
                 }
             )*
         }
     };
 }
-#[allow(unused_imports, reason = "supply mode's")]
 pub(crate) use setters;
 
 /// Objects, and references to them, that the kernel passes by a part of theirs: what is named first stands for the part
@@ -421,7 +320,7 @@ macro_rules! by_part {
         $(#[$meta])*
         $visibility struct $name $(<$lifetime>)? ($visibility $inner);
 
-        impl $(<$lifetime>)? $crate::object::FromC for $name $(<$lifetime>)? {
+        impl $(<$lifetime>)? $crate::edge::FromC for $name $(<$lifetime>)? {
             type C = *mut $part;
 
             #[inline(always)]
@@ -429,7 +328,7 @@ macro_rules! by_part {
                 // SAFETY: The caller's promise: it is a part of one.
                 unsafe {
                     let whole: *mut $c = ::kernel::container_of!(part, $c, $field);
-                    Self($crate::object::FromC::from_c(whole.cast()))
+                    Self($crate::edge::FromC::from_c(whole.cast()))
                 }
             }
         }

@@ -14,6 +14,7 @@ use kernel::prelude::*;
 mod bindings;
 mod chain;
 mod compat;
+mod edge;
 mod events;
 #[cfg(not(CONFIG_PID_NS))]
 mod held;

@@ -9,8 +9,8 @@ use crate::{
     bindings,
     object::{
         fields,
-        rcu_fields,
         Cred,
+        IntoC,
         Object,
         Pid,
         SignalStruct,
@@ -40,6 +40,15 @@ impl Deref for Current {
     }
 }
 
+impl IntoC for &Current {
+    type C = *mut bindings::task_struct;
+
+    #[inline(always)]
+    fn into_c(self) -> *mut bindings::task_struct {
+        self.0
+    }
+}
+
 fields! {
     Task {
         /// Its process's number in the initial namespace.
@@ -55,14 +64,14 @@ fields! {
     }
 }
 
-rcu_fields! {
+fields! {
     Task {
         /// The thread's pid, if it was not reaped yet.
-        once pid: Option<&'rcu Pid> = thread_pid;
+        once pid<'rcu>: Option<&'rcu Pid> = thread_pid;
         /// As `parent`, to be looked at.
-        once parent_task: &'rcu Task = parent;
+        once parent_task<'rcu>: &'rcu Task = parent;
         /// As whom others see it.
-        once_shared real_cred: &'rcu Cred = real_cred;
+        once_shared real_cred<'rcu>: &'rcu Cred = real_cred;
     }
 }
 
@@ -70,6 +79,15 @@ fields! {
     SignalStruct {
         /// How many threads have not exited.
         once live: i32 = live.counter;
+        /// The session's pid. Written under `tasklist_lock`.
+        once session: *mut bindings::pid = pids[bindings::pid_type_PIDTYPE_SID as usize];
+    }
+}
+
+fields! {
+    Current {
+        /// As whom it acts. Only the task itself changes that.
+        shared cred<'rcu>: &'rcu Cred = cred;
     }
 }
 

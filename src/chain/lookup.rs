@@ -7,7 +7,7 @@ use crate::{
     imports::kernel_fn,
     object::{
         fields,
-        Object,
+        FromC,
         Pid,
         PidNs,
         PidType,
@@ -32,8 +32,8 @@ impl PidNs {
         _rcu: &'a rcu::Guard,
     ) -> Option<(i32, &'a Pid)> {
         // SAFETY: RCU keeps the table's nodes, and the pids that are found in it.
-        let pid =
-            unsafe { Pid::from_nullable(bindings::idr_get_next(self.idr(), &raw mut nr).cast()) };
+        let pid: Option<&Pid> =
+            unsafe { FromC::from_c(bindings::idr_get_next(self.idr(), &raw mut nr).cast()) };
         pid.map(|pid| (nr, pid))
     }
 

@@ -12,6 +12,8 @@ mod table;
 mod tasklist;
 mod upid;
 
+pub(crate) use ns::HasPid;
+
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use {
     table::Pidmap,

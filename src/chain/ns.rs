@@ -17,6 +17,7 @@ use crate::{
     },
     task::Current,
 };
+use core::ops::Deref;
 use kernel::container_of;
 
 fields! {
@@ -115,26 +116,28 @@ fields! {
     }
 }
 
-impl Current {
-    /// The namespace that the current task sees itself in (`kernel/pid.c: task_active_pid_ns`).
-    #[inline]
-    pub(crate) fn active_ns(&self) -> &PidNs {
-        // SAFETY: A task that runs has a pid, which holds its namespace. (The idle tasks have one of their own.)
-        unsafe { self.active_ns_unchecked() }
+/// A task that has a pid, and keeps it for as long as this is borrowed.
+///
+/// # Safety
+///
+/// It must be so.
+pub(crate) unsafe trait HasPid: Deref<Target = Task> {
+    /// The namespace that the task sees itself in (`kernel/pid.c: task_active_pid_ns`).
+    #[inline(always)]
+    fn active_ns(&self) -> &PidNs {
+        // SAFETY: A pid holds its namespace.
+        unsafe { Pid::from_ptr((*self.as_ptr()).thread_pid).ns() }
     }
 }
 
-impl Task {
-    /// The namespace that the task sees itself in.
-    ///
-    /// # Safety
-    ///
-    /// It must have a pid, and keep it for as long as the reference is used: be the current task, or one whose
-    /// `siglock` is held.
+// SAFETY: A task that runs has one. (The idle tasks have one of their own.)
+unsafe impl HasPid for Current {}
+
+impl Current {
+    /// The namespace that the current task sees itself in.
     #[inline]
-    pub(crate) unsafe fn active_ns_unchecked(&self) -> &PidNs {
-        // SAFETY: The caller's promise.
-        unsafe { Pid::from_ptr((*self.as_ptr()).thread_pid).ns() }
+    pub(crate) fn active_ns(&self) -> &PidNs {
+        HasPid::active_ns(self)
     }
 }
 

@@ -66,7 +66,7 @@ macro_rules! call {
 pub(crate) use call;
 
 /// A table of functions that the kernel does not export, and the same, to be called: with a signature as safe
-/// functions ([`import`]), without one as they are.
+/// functions ([`import`](crate::edge)), without one as they are.
 macro_rules! imports {
     ($(
         $(#[$meta:meta])*
@@ -82,7 +82,7 @@ macro_rules! imports {
 
             $(
                 ::kernel::macros::paste! {
-                    $crate::hook::import! {
+                    $crate::edge::import! {
                         $(#[$meta])* $name [<__SCT__pidns_ $name>]
                         $(<$rcu>)? $(($($argument: $type),*) $(-> $result)?)?
                     }
@@ -92,47 +92,3 @@ macro_rules! imports {
     };
 }
 pub(crate) use imports;
-
-/// For [`imports`] and [`exports`].
-///
-/// What a function with a lifetime returns is kept by RCU: it also takes the guard of that.
-macro_rules! import {
-    ($(#[$meta:meta])* $name:ident $symbol:ident) => {
-        $(#[$meta])*
-        #[allow(unused_imports, reason = "some have a signature elsewhere, where the types of that are known")]
-        pub(crate) use $crate::bindings::$symbol as $name;
-    };
-    (
-        $(#[$meta:meta])*
-        $name:ident $symbol:ident $(<$rcu:lifetime>)? ($($argument:ident: $type:ty),*) $(-> $result:ty)?
-    ) => {
-        $(#[$meta])*
-        #[allow(dead_code, reason = "not every mode calls all")]
-        #[inline(always)]
-        pub(crate) fn $name$(<$rcu>)?(
-            $($argument: $type,)*
-            $(_rcu: &$rcu ::kernel::sync::rcu::Guard,)?
-        ) $(-> $result)? {
-            // SAFETY: It is listed with this signature because whatever has these types may be passed, and what it
-            // returns is as the type says. A call of a function that is not exported was bound when the module was
-            // loaded, before the first hook was armed.
-            unsafe {
-                $crate::object::FromC::from_c(
-                    $crate::bindings::$symbol($($crate::object::IntoC::into_c($argument)),*)
-                )
-            }
-        }
-    };
-}
-pub(crate) use import;
-
-/// A table of functions that can be linked, with the signatures that make them safe ([`imports`]).
-macro_rules! exports {
-    ($(
-        $(#[$meta:meta])*
-        $name:ident $(<$rcu:lifetime>)? ($($argument:ident: $type:ty),*) $(-> $result:ty)? = $symbol:ident;
-    )*) => {$(
-        $crate::hook::import! { $(#[$meta])* $name $symbol $(<$rcu>)? ($($argument: $type),*) $(-> $result)? }
-    )*};
-}
-pub(crate) use exports;

@@ -21,7 +21,7 @@ mod symbol;
 mod wrap;
 
 pub(crate) use {
-    call::{call, exports, import, imports, Call},
+    call::{call, imports, Call},
     hook::{condition, hooks, original, prototype, Hook, Table},
     symbol::Data,
     wrap::{

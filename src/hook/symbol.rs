@@ -9,7 +9,7 @@ use super::{
 use crate::{
     bindings::{self, kprobe},
     compat::enotuniq,
-    object::Passed,
+    edge::Passed,
 };
 use core::{
     cell::Cell,

@@ -5,8 +5,9 @@
 
 /// Writes the `extern "C"` function that takes the place of a kernel function of the same name.
 ///
-/// Its arguments are seen as the types say ([`crate::object::FromC`]): the kernel passes what its own function
-/// may be given. `original()` is the kernel's function with the very same arguments.
+/// Its arguments are seen as the types say ([`crate::edge::FromC`]): the kernel passes what its own function
+/// may be given. `original()` is the kernel's function with the very same arguments. What holds besides, such as a lock of the
+/// current task's, can be one more: `, name: Type = what the type is made of`.
 ///
 /// ```ignore
 /// wrap! {
@@ -19,7 +20,8 @@
 macro_rules! wrap {
     ($(
         $(#[$meta:meta])*
-        fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?, $original:ident => $body:block
+        fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?,
+            $original:ident $(, $held:ident: $token:ty = $of:expr)? => $body:block
     )*) => {$(
         $(#[$meta])*
         ///
@@ -27,21 +29,24 @@ macro_rules! wrap {
         ///
         /// The kernel's: it is called in the place of the function that it replaces.
         pub(crate) unsafe extern "C" fn $name(
-            $($argument: <$type as $crate::object::FromC>::C),*
+            $($argument: <$type as $crate::edge::FromC>::C),*
         ) $(-> $result)? {
             #[allow(unused_variables, reason = "some look at no argument but pass it on")]
             #[inline(always)]
             fn replacement(
                 $original: impl FnOnce() $(-> $result)?,
-                $($argument: $type),*
+                $($argument: $type,)*
+                $($held: $token,)?
             ) $(-> $result)? $body
 
-            // SAFETY: The kernel passes arguments that are valid for the length of the call, and it is called once
-            // with them: by us in the place of the kernel.
+            $(let $held = $of;)?
+            // SAFETY: The kernel passes arguments that are valid for the length of the call, what is said to hold besides
+            // does so, and the original is called once with them: by us in the place of the kernel.
             unsafe {
                 replacement(
                     || $crate::imports::original::$name($($argument),*),
-                    $(<$type as $crate::object::FromC>::from_c($argument)),*
+                    $(<$type as $crate::edge::FromC>::from_c($argument),)*
+                    $(<$token as $crate::edge::FromC>::from_c($held),)?
                 )
             }
         }
@@ -62,13 +67,13 @@ macro_rules! callbacks {
         ///
         /// The kernel's.
         $visibility unsafe extern "C" fn $name(
-            $($argument: <$type as $crate::object::FromC>::C),*
+            $($argument: <$type as $crate::edge::FromC>::C),*
         ) $(-> $result)? {
             #[inline(always)]
             fn callback($($argument: $type),*) $(-> $result)? $body
 
             // SAFETY: The kernel passes arguments that are valid for the length of the call.
-            unsafe { callback($(<$type as $crate::object::FromC>::from_c($argument)),*) }
+            unsafe { callback($(<$type as $crate::edge::FromC>::from_c($argument)),*) }
         }
     )*};
 }

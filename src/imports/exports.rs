@@ -5,7 +5,7 @@
 
 use crate::{
     bindings,
-    hook::exports,
+    edge::exports,
     object::{
         NsCommon,
         Pid,

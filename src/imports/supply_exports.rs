@@ -4,8 +4,8 @@
 
 use crate::{
     bindings,
+    edge::exports,
     held::Held,
-    hook::exports,
     imports::arguments::NsKind,
     object::{
         Dentry,

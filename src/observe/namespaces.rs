@@ -159,9 +159,8 @@ impl Item<'_> {
             Self::Namespace(ns) => ns.as_ptr(),
         };
         // SAFETY: RCU, from `start` to `stop`, keeps the list and what was found in it.
-        let ns =
-            unsafe { PidNs::from_nullable(bindings::pidns_next_ns(PID_NS_TREE.get(), before)) };
-        ns.map(Item::Namespace)
+        let ns = unsafe { FromC::from_c(bindings::pidns_next_ns(PID_NS_TREE.get(), before)) };
+        Option::map(ns, Item::Namespace)
     }
 }
 

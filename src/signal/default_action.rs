@@ -24,7 +24,7 @@ use crate::{
     imports::kernel_fn,
     module::Loaded,
     object::{
-        Object,
+        setters,
         Siginfo, //
     },
     task::Current,
@@ -74,6 +74,13 @@ pub(super) fn end_process(process: &Process, sig: c_int) {
     }
 }
 
+setters! {
+    Current {
+        // Only the task itself writes them.
+        set_flags(u32) = flags;
+    }
+}
+
 /// Dumps core and ends the process (`kernel/signal.c: get_signal`, from `fatal`).
 ///
 /// `get_signal` must not be told of `sig` afterwards, or it would begin to dump again.
@@ -84,8 +91,7 @@ fn dump(mut siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo) {
     if loaded.is_some() {
         siglock.released(|| {
             let me = Current::get();
-            // SAFETY: Only the task itself writes its flags.
-            unsafe { (*me.as_ptr()).flags |= bindings::PF_SIGNALED };
+            me.set_flags(me.flags() | bindings::PF_SIGNALED);
             #[cfg(CONFIG_PROC_EVENTS)]
             kernel_fn::proc_coredump_connector(&me);
             #[cfg(CONFIG_COREDUMP)]

@@ -3,7 +3,6 @@
 //! The other side: an init is given a signal to take.
 
 use super::{
-    protected::Protected,
     ptrace,
     queue::Next,
     siglock::{
@@ -21,10 +20,10 @@ use super::{
 use crate::{
     bindings::{
         self,
-        kernel_siginfo,
         pid_type,
         sigset_t, //
     },
+    hook::wrap,
     imports::original,
     object::{
         Object,
@@ -41,34 +40,24 @@ use kernel::{
     prelude::*, //
 };
 
-/// Wraps `kernel/signal.c: dequeue_signal`: what an init takes from outside, and has said nothing about, acts
-/// as on any process.
-///
-/// Sleeps only while it dumps core. Gives the `siglock` up while something acts, which those who call
-/// for `get_signal` allow.
-///
-/// # Safety
-///
-/// The kernel's: the current task's `siglock` is held.
-pub(crate) unsafe extern "C" fn dequeue_signal(
-    mask: *mut sigset_t,
-    info: *mut kernel_siginfo,
-    type_: *mut pid_type,
-) -> c_int {
-    // SAFETY: The caller's promise.
-    let me = unsafe { Siglocked::assume(Current::get().as_ptr()) };
-    // `sigtimedwait` and `signalfd` bring a mask of their own: they take, and nothing acts.
-    if !me.process().is_unkillable() || !ptr::eq(mask, me.blocked().as_ptr()) {
-        // SAFETY: The caller's arguments.
-        return unsafe { original::dequeue_signal(mask, info, type_) };
-    }
-    // SAFETY: The caller is `get_signal`, which itself gives the lock up. What it passes is this call's alone.
-    unsafe {
-        dequeue_by_init(
-            OwnSiglock::of_get_signal(me),
-            Siginfo::from_ptr(info),
-            Cell::<pid_type>::at(type_),
-        )
+wrap! {
+    /// Wraps `kernel/signal.c: dequeue_signal`: what an init takes from outside, and has said nothing about, acts
+    /// as on any process. The current task's `siglock` is held.
+    ///
+    /// Sleeps only while it dumps core. Gives the `siglock` up while something acts, which those who call
+    /// for `get_signal` allow.
+    fn dequeue_signal(
+        mask: &Cell<sigset_t>,
+        info: &Siginfo,
+        type_: &Cell<pid_type>,
+    ) -> c_int, original, me: Siglocked<'_> = Current::get().as_ptr() => {
+        // `sigtimedwait` and `signalfd` bring a mask of their own: they take, and nothing acts.
+        if !me.process().is_unkillable() || !ptr::eq(mask, me.blocked()) {
+            return original();
+        }
+        // SAFETY: The caller is `get_signal`, which itself gives the lock up.
+        let siglock = unsafe { OwnSiglock::of_get_signal(me) };
+        dequeue_by_init(siglock, info, type_)
     }
 }
 

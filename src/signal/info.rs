@@ -53,7 +53,7 @@ pub(super) fn of_kill(sig: c_int, uid: u32) -> kernel_siginfo {
 
 /// A `siginfo`, or one of the two small numbers in the place of its address.
 #[derive(Clone, Copy)]
-pub(super) struct Info<'a>(*mut kernel_siginfo, PhantomData<&'a Siginfo>);
+pub(crate) struct Info<'a>(*mut kernel_siginfo, PhantomData<&'a Siginfo>);
 
 /// The same, to be looked at.
 pub(super) enum Kind<'a> {

@@ -4,9 +4,7 @@
 
 use super::{
     protected::{
-        protected,
         Linked,
-        Protected,
         ReadOnly, //
     },
     sigset::Sigset, //
@@ -20,9 +18,13 @@ use crate::{
         sigqueue,
         sigset_t, //
     },
-    hook::exports,
+    edge::exports,
     imports::SIGQUEUE_CACHE,
-    object::IntoC,
+    object::{
+        fields,
+        setters,
+        Object, //
+    },
 };
 use core::{
     cell::Cell,
@@ -35,28 +37,28 @@ use kernel::{
 
 /// The pending signals of a thread, or of a process.
 #[repr(transparent)]
-pub(super) struct Queue(Opaque<sigpending>);
+pub(crate) struct Queue(Opaque<sigpending>);
 
 // SAFETY: It is.
-unsafe impl Protected for Queue {
+unsafe impl Object for Queue {
     type C = sigpending;
 }
 
-protected! {
+fields! {
     Queue {
         /// The signals that are pending.
-        pub(super) signals: Cell<sigset_t> = signal;
+        part signals: &Cell<sigset_t> = signal;
         /// The head of the entries.
-        pub(super) head: ReadOnly<list_head> = list;
+        part head: &ReadOnly<list_head> = list;
     }
 }
 
 /// What a queue says of one of its signals, which may have several, or none.
 #[repr(transparent)]
-pub(super) struct Entry(Opaque<sigqueue>);
+pub(crate) struct Entry(Opaque<sigqueue>);
 
 // SAFETY: It is.
-unsafe impl Protected for Entry {
+unsafe impl Object for Entry {
     type C = sigqueue;
 }
 
@@ -65,12 +67,18 @@ unsafe impl Linked for Entry {
     const LINK: usize = offset_of!(sigqueue, list);
 }
 
-protected! {
+fields! {
     Entry {
         /// Bit 0 is the kernel's.
-        flags: Cell<c_int> = flags;
+        fixed flags: c_int = flags;
         /// The signal.
-        pub(super) signo: ReadOnly<c_int> = info.__bindgen_anon_1.si_signo;
+        fixed signo: c_int = info.__bindgen_anon_1.si_signo;
+    }
+}
+
+setters! {
+    Entry {
+        set_flags(c_int) = flags;
     }
 }
 
@@ -81,36 +89,17 @@ impl Entry {
     /// Those of [`MARKS`] that it has.
     #[inline(always)]
     pub(super) fn marks(&self) -> c_int {
-        self.flags().get() & MARKS
+        self.flags() & MARKS
     }
 
     /// Gives it those of [`MARKS`] that are in `marks`, and no others.
     pub(super) fn set_marks(&self, marks: c_int) {
-        let flags = self.flags();
-        flags.set(flags.get() & !MARKS | marks & MARKS);
+        self.set_flags(self.flags() & !MARKS | marks & MARKS);
     }
 
     /// Whether it is a timer's: it lives on when its signal is taken.
     pub(super) fn is_of_timer(&self) -> bool {
-        self.flags().get() & bindings::SIGQUEUE_PREALLOC as c_int != 0
-    }
-}
-
-impl IntoC for &Queue {
-    type C = *mut sigpending;
-
-    #[inline(always)]
-    fn into_c(self) -> *mut sigpending {
-        self.address()
-    }
-}
-
-impl IntoC for &Cell<sigset_t> {
-    type C = *mut sigset_t;
-
-    #[inline(always)]
-    fn into_c(self) -> *mut sigset_t {
-        self.as_ptr()
+        self.flags() & bindings::SIGQUEUE_PREALLOC as c_int != 0
     }
 }
 
@@ -123,7 +112,7 @@ impl Queue {
     /// Adds `sig` with an entry that has these of [`MARKS`], for which no user is charged. Does nothing without memory.
     /// Never sleeps.
     pub(super) fn add(&self, sig: c_int, info: kernel_siginfo, marks: c_int) {
-        let (head, last) = (self.head().address(), self.head().get().prev);
+        let (head, last) = (self.head().as_ptr(), self.head().get().prev);
         // SAFETY: The cache is the one that the kernel returns entries to, and an entry that no user is charged for
         // has no `ucounts`. Head and last element are links, which the lock protects.
         unsafe {

@@ -7,7 +7,6 @@ use super::{
     sender::is_outside,
     siglock::{
         OwnSiglock,
-        Siglocked,
         Thread, //
     },
     sigset::Sigset,
@@ -19,13 +18,11 @@ use super::{
 use crate::{
     bindings::{
         self,
-        kernel_siginfo,
-        pid_type, //
+        pid_type,
+        task_struct, //
     },
-    imports::{
-        kernel_fn,
-        original, //
-    },
+    hook::wrap,
+    imports::kernel_fn,
     module::Loaded,
     object::{
         fields,
@@ -85,33 +82,42 @@ pub(crate) fn is_handed_over() -> bool {
     Current::get().message() & !(OUTSIDE | INSIDE | SHARED) == HANDED_OVER
 }
 
-/// Wraps `kernel/signal.c: ptrace_stop` when an init shows a signal to its tracer: a signal that the tracer
-/// lets pass acts by where it came from, and another one by where the tracer stands.
-///
-/// Sleeps for as long as the tracer likes, and keeps the module meanwhile.
-///
-/// # Safety
-///
-/// The kernel's: the current task's `siglock` is held, and [`is_handed_over`].
-pub(crate) unsafe extern "C" fn ptrace_stop(
-    exit_code: c_int,
-    why: c_int,
-    message: c_ulong,
-    info: *mut kernel_siginfo,
-) -> c_int {
-    // SAFETY: Left by `hand_over`, and told of once.
-    let _loaded = unsafe { Loaded::from_raw() };
-    // SAFETY: The caller's promise; the original gives the lock up, too.
-    let (siglock, told) = unsafe {
-        (
-            OwnSiglock::of_get_signal(Siglocked::assume(Current::get().as_ptr())),
-            FromC::from_c(info),
-        )
-    };
-    stop(siglock, exit_code, told, |_| {
-        // SAFETY: The caller's arguments, once.
-        unsafe { original::ptrace_stop(exit_code, why, message, info) }
-    })
+/// What holds when `ptrace_stop` is called for an init that [`is_handed_over`], of the current task, which is passed.
+struct HandedOver<'l> {
+    siglock: OwnSiglock<'l>,
+    /// Left by [`hand_over`].
+    _loaded: Loaded,
+}
+
+impl FromC for HandedOver<'_> {
+    type C = *mut task_struct;
+
+    #[inline(always)]
+    unsafe fn from_c(me: *mut task_struct) -> Self {
+        // SAFETY: The caller's promise: it is told of once, and the kernel's own function gives the lock up, too.
+        unsafe {
+            Self {
+                siglock: OwnSiglock::of_get_signal(FromC::from_c(me)),
+                _loaded: Loaded::from_raw(),
+            }
+        }
+    }
+}
+
+wrap! {
+    /// Wraps `kernel/signal.c: ptrace_stop` when an init shows a signal to its tracer: a signal that the tracer
+    /// lets pass acts by where it came from, and another one by where the tracer stands. The current task's `siglock` is
+    /// held, and [`is_handed_over`].
+    ///
+    /// Sleeps for as long as the tracer likes, and keeps the module meanwhile.
+    fn ptrace_stop(
+        exit_code: c_int,
+        why: c_int,
+        message: c_ulong,
+        info: Option<&Siginfo>,
+    ) -> c_int, original, handed: HandedOver<'_> = Current::get().as_ptr() => {
+        stop(handed.siglock, exit_code, info, |_| original())
+    }
 }
 
 /// The same, of the signal `shown`, of which `info` tells. `original` gives the `siglock` up and takes it again.
@@ -170,7 +176,7 @@ fn stop(
 /// (`kernel/signal.c: ptrace_signal`). The tracer is outside, and has no number here.
 fn name_tracer(me: &Thread, info: &Siginfo, sig: c_int) {
     let tracer = me.parent_task(me).real_cred(me).uid();
-    let user_ns = me.cred_of_current(&Current::get()).user_ns();
+    let user_ns = Current::get().cred(me).user_ns();
     let told = of_kill(sig, kernel_fn::from_kuid_munged(user_ns, tracer));
     // SAFETY: The task's own, in which its tracer writes under the `siglock`.
     unsafe { info.as_ptr().write(told) };

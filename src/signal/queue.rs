@@ -70,7 +70,7 @@ impl<'a> Next<'a> {
             thread.process().pending()
         };
         let sig = next_signal(queue, mask);
-        let first = t.entries(queue).find(|entry| entry.signo().get() == sig);
+        let first = t.entries(queue).find(|entry| entry.signo() == sig);
         Self { t, sig, first }
     }
 
@@ -95,7 +95,7 @@ impl<'a> Next<'a> {
         [thread.pending(), thread.process().pending()]
             .into_iter()
             .flat_map(|queue| self.t.entries(queue))
-            .any(|entry| entry.signo().get() == self.sig && entry.is_from_outside())
+            .any(|entry| entry.signo() == self.sig && entry.is_from_outside())
     }
 }
 
@@ -114,14 +114,14 @@ pub(super) fn mark(t: Siglocked<'_>, queue: &Queue, sig: c_int, info: Info<'_>, 
     };
     let entry = t
         .entries_backwards(queue)
-        .find(|entry| !entry.is_of_timer() && entry.signo().get() == sig);
+        .find(|entry| !entry.is_of_timer() && entry.signo() == sig);
     match entry {
         Some(entry) => entry.set_marks(mark),
         None => {
             let info = match info.siginfo() {
                 Some(info) => info.copy(),
                 None => {
-                    let from = t.cred_of_current(&Current::get()).uid();
+                    let from = Current::get().cred(t.thread()).uid();
                     of_kill(
                         sig,
                         kernel_fn::from_kuid_munged(t.real_cred(t.thread()).user_ns(), from),

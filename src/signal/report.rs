@@ -18,6 +18,7 @@ use crate::{
     bindings::callback_head,
     events,
     object::{
+        fields,
         Object,
         PidNs, //
     },
@@ -35,7 +36,7 @@ use kernel::prelude::*;
 /// here `namespace::destroy`): it is zero from the allocation on, and nobody counts any more when it is
 /// used, because whoever counts holds the `siglock` of the namespace's init, whose pid holds the
 /// namespace. A module that is loaded again goes on counting.
-struct Counts {
+pub(crate) struct Counts {
     dropped: AtomicU32,
     acted: AtomicU32,
 }
@@ -45,11 +46,15 @@ const _: () = assert!(
         && align_of::<Counts>() <= align_of::<callback_head>()
 );
 
-impl Counts {
-    fn of(ns: &PidNs) -> &Self {
-        // SAFETY: The namespace is valid, the size and the alignment were checked above, and all that use the
-        // place as this do so by atomic operations.
-        unsafe { &*(&raw const (*ns.as_ptr()).rcu).cast() }
+// SAFETY: The size and the alignment were checked above, and any bytes are two numbers. All that use the place as this do so
+// by atomic operations.
+unsafe impl Object for Counts {
+    type C = callback_head;
+}
+
+fields! {
+    PidNs {
+        part signal_counts: &Counts = rcu;
     }
 }
 
@@ -63,7 +68,7 @@ fn count(counter: &AtomicU32) {
 /// default action. If RCU alone keeps `ns`, the answer is right if it has a reference left afterwards.
 #[cfg(CONFIG_DEBUG_FS)]
 pub(crate) fn counts(ns: &PidNs) -> (u32, u32) {
-    let counts = Counts::of(ns);
+    let counts = ns.signal_counts();
     (
         counts.dropped.load(Ordering::Acquire),
         counts.acted.load(Ordering::Acquire),
@@ -119,16 +124,16 @@ fn judged(
     let (from, said, what) = (relation(sender), disposition as u8, verdict as u8);
     events::signal_verdict(ns, t, sig, taken, from, said, what);
     if verdict == Verdict::Drop {
-        count(&Counts::of(ns).dropped);
+        count(&ns.signal_counts().dropped);
     }
     if verdict == Verdict::Act && sender == Some(Sender::Ancestor) && at_once() {
-        count(&Counts::of(ns).acted);
+        count(&ns.signal_counts().acted);
     }
 }
 
 /// A signal from an ancestor has its default action on the init that `t` belongs to. Any context.
 pub(super) fn acted(t: &Thread) {
-    count(&Counts::of(t.active_ns()).acted);
+    count(&t.active_ns().signal_counts().acted);
 }
 
 /// As `events.h` has words for it.

@@ -23,40 +23,25 @@ use super::{
         Sender, //
     },
 };
-use crate::{
-    bindings::{
-        kernel_siginfo,
-        pid_type,
-        task_struct, //
-    },
-    object::{
-        FromC,
-        Siginfo, //
-    },
-    task::Current,
-};
+use crate::{bindings::pid_type, hook::callbacks, object::Siginfo, task::Current};
 use kernel::prelude::*;
 
-/// Replaces `kernel/signal.c: send_signal_locked`: mainline's for all but namespaces' inits, with the part
-/// that a kernel without pid namespaces was compiled without.
-///
-/// Any context; never sleeps.
-///
-/// # Safety
-///
-/// The kernel's: the `siglock` of `t` is held.
-pub(crate) unsafe extern "C" fn send_signal_locked(
-    sig: c_int,
-    info: *mut kernel_siginfo,
-    t: *mut task_struct,
-    type_: pid_type,
-) -> c_int {
-    // SAFETY: The caller's promise.
-    let (info, t) = unsafe { (Info::from_c(info), Siglocked::assume(t)) };
-    if t.active_ns().is_initial() {
-        send_into_initial(sig, info, t, type_)
-    } else {
-        send_into(sig, info, t, type_)
+callbacks! {
+    /// Replaces `kernel/signal.c: send_signal_locked`: mainline's for all but namespaces' inits, with the part
+    /// that a kernel without pid namespaces was compiled without. The `siglock` of `t` is held.
+    ///
+    /// Any context; never sleeps.
+    pub(crate) fn send_signal_locked(
+        sig: c_int,
+        info: Info<'_>,
+        t: Siglocked<'_>,
+        type_: pid_type,
+    ) -> c_int {
+        if t.active_ns().is_initial() {
+            send_into_initial(sig, info, t, type_)
+        } else {
+            send_into(sig, info, t, type_)
+        }
     }
 }
 

@@ -76,11 +76,7 @@ fn hangs_up(me: &Current, sig: c_int, t: &Thread) -> bool {
 /// The address of the session of `task`. If that changes meanwhile, it is that of an instant before or after.
 #[inline]
 fn session_of(task: &Task) -> *const bindings::pid {
-    // SAFETY: A task has its `signal_struct` for as long as it is valid.
-    unsafe {
-        (&raw const (*(*task.as_ptr()).signal).pids[bindings::pid_type_PIDTYPE_SID as usize])
-            .read_volatile()
-    }
+    task.signal().session()
 }
 
 /// Whether it is the SIGSTOP of the current task `me`, which has just begun to trace `t`

@@ -63,8 +63,7 @@ pub(super) fn sender(
 /// it, or may have another for its user.
 #[inline]
 pub(super) fn looks_different(t: &Thread, me: &Current, sender: Option<Sender>) -> bool {
-    sender == Some(Sender::Ancestor)
-        || !t.real_cred(t).user_ns().is(t.cred_of_current(me).user_ns())
+    sender == Some(Sender::Ancestor) || !t.real_cred(t).user_ns().is(me.cred(t).user_ns())
 }
 
 /// Makes `info`, a copy of what names the `sender`, the current task `me`, name it as `t` sees it.
@@ -81,7 +80,7 @@ pub(super) fn rewrite(
     if sender == Some(Sender::Ancestor) {
         fields._kill._pid = 0;
     }
-    let (from, to) = (t.cred_of_current(me).user_ns(), t.real_cred(t).user_ns());
+    let (from, to) = (me.cred(t).user_ns(), t.real_cred(t).user_ns());
     if !from.is(to) {
         fields._kill._uid =
             kernel_fn::from_kuid_munged(to, kernel_fn::make_kuid(from, named.uid()));

@@ -16,9 +16,7 @@ use super::{
     },
     protected::{
         elements,
-        protected,
         Linked,
-        Protected,
         ReadOnly, //
     },
 };
@@ -27,16 +25,17 @@ use crate::{
         self,
         kuid_t,
         list_head,
-        pid,
         pid_type,
         signal_struct,
         sigset_t,
         task_struct, //
     },
-    hook::exports,
+    chain::HasPid,
+    edge::exports,
     object::{
         fields,
         Cred,
+        FromC,
         IntoC,
         Object,
         Pid,
@@ -44,7 +43,6 @@ use crate::{
         RcuReader,
         Task, //
     },
-    task::Current,
 };
 use core::{
     cell::Cell,
@@ -60,10 +58,10 @@ use kernel::{
 
 /// A thread of a process whose `siglock` is held.
 #[repr(transparent)]
-pub(super) struct Thread(Task);
+pub(crate) struct Thread(Task);
 
 // SAFETY: It is: a `Task` is, too.
-unsafe impl Protected for Thread {
+unsafe impl Object for Thread {
     type C = task_struct;
 }
 
@@ -81,46 +79,52 @@ impl Deref for Thread {
     }
 }
 
-protected! {
+fields! {
     Thread {
+        /// Its process, of which the lock is.
+        fixed process: &Process = signal;
+        /// The handler that its process has for `sig`, which is from 1 to 64, or what stands for one.
+        fixed handler(sig: c_int): bindings::__sighandler_t = *sighand, action[(sig - 1) as usize].sa.sa_handler;
+        /// The `SA_` flags of `sig`.
+        fixed action_flags(sig: c_int): c_ulong = *sighand, action[(sig - 1) as usize].sa.sa_flags;
         /// The signals that it blocks.
-        pub(super) blocked: Cell<sigset_t> = blocked;
+        part blocked: &Cell<sigset_t> = blocked;
         /// While it waits in `sigtimedwait`: those that it blocks otherwise.
-        pub(super) real_blocked: Cell<sigset_t> = real_blocked;
+        part real_blocked: &Cell<sigset_t> = real_blocked;
         /// What is pending for it alone.
-        pub(super) pending: Queue = pending;
+        part pending: &Queue = pending;
         /// `JOBCTL_` bits.
-        pub(super) jobctl: Cell<c_ulong> = jobctl;
+        part jobctl: &Cell<c_ulong> = jobctl;
         /// What a tracer may ask for during a stop.
-        pub(super) ptrace_message: Cell<c_ulong> = ptrace_message;
+        part ptrace_message: &Cell<c_ulong> = ptrace_message;
     }
 }
 
 /// A process whose `siglock` is held.
 #[repr(transparent)]
-pub(super) struct Process(Opaque<signal_struct>);
+pub(crate) struct Process(Opaque<signal_struct>);
 
 // SAFETY: It is.
-unsafe impl Protected for Process {
+unsafe impl Object for Process {
     type C = signal_struct;
 }
 
-protected! {
+fields! {
     Process {
+        /// Its pid: it has one for as long as it has threads with this lock.
+        fixed pid: &Pid = pids[bindings::pid_type_PIDTYPE_TGID as usize];
         /// `SIGNAL_` bits.
-        pub(super) flags: Cell<u32> = flags;
+        part flags: &Cell<u32> = flags;
         /// What its parent is told.
-        pub(super) group_exit_code: Cell<c_int> = group_exit_code;
+        part group_exit_code: &Cell<c_int> = group_exit_code;
         /// How many threads have yet to stop.
-        pub(super) group_stop_count: Cell<c_int> = group_stop_count;
+        part group_stop_count: &Cell<c_int> = group_stop_count;
         /// The thread whose `execve` ends all others.
-        pub(super) group_exec_task: ReadOnly<*mut task_struct> = group_exec_task;
+        fixed group_exec_task: *mut task_struct = group_exec_task;
         /// What is pending for any of its threads.
-        pub(super) pending: Queue = shared_pending;
-        /// Its own pid, its group's and its session's.
-        pub(super) pids: ReadOnly<[*mut pid; bindings::pid_type_PIDTYPE_MAX as usize]> = pids;
+        part pending: &Queue = shared_pending;
         /// The head of the list of threads.
-        pub(super) thread_head: ReadOnly<list_head> = thread_head;
+        part thread_head: &ReadOnly<list_head> = thread_head;
     }
 }
 
@@ -142,36 +146,10 @@ fields! {
 // Kbuild.)
 unsafe impl RcuReader for Thread {}
 
+// SAFETY: A task loses its pid under this lock, and with it the lock.
+unsafe impl HasPid for Thread {}
+
 impl Thread {
-    /// Its process.
-    #[inline(always)]
-    pub(super) fn process(&self) -> &Process {
-        // SAFETY: Every task has one; the lock is the process's.
-        unsafe { Process::at((*self.address()).signal) }
-    }
-
-    /// What its process does about `sig`, which is from 1 to 64.
-    #[inline(always)]
-    pub(super) fn handler(&self, sig: c_int) -> bindings::__sighandler_t {
-        // SAFETY: The lock is in its `sighand`.
-        unsafe {
-            (*(*self.address()).sighand).action[(sig - 1) as usize]
-                .sa
-                .sa_handler
-        }
-    }
-
-    /// The `SA_` flags of `sig`.
-    #[inline(always)]
-    pub(super) fn action_flags(&self, sig: c_int) -> c_ulong {
-        // SAFETY: As above.
-        unsafe {
-            (*(*self.address()).sighand).action[(sig - 1) as usize]
-                .sa
-                .sa_flags
-        }
-    }
-
     /// The queue of what is sent to it with this `type_`.
     #[inline]
     pub(super) fn queue(&self, type_: pid_type) -> &Queue {
@@ -185,15 +163,7 @@ impl Thread {
     /// The namespace that it sees itself in.
     #[inline]
     pub(super) fn active_ns(&self) -> &PidNs {
-        // SAFETY: A task loses its pid under this lock, and with it the lock.
-        unsafe { self.active_ns_unchecked() }
-    }
-
-    /// As whom the current task `me` acts.
-    #[inline]
-    pub(super) fn cred_of_current(&self, me: &Current) -> &Cred {
-        // SAFETY: Only the task itself changes them, and RCU keeps them then.
-        unsafe { Cred::from_ptr((*me.as_ptr()).cred) }
+        HasPid::active_ns(self)
     }
 
     /// Whether one of these `JOBCTL_` bits is set.
@@ -210,13 +180,6 @@ impl Thread {
 }
 
 impl Process {
-    /// Its pid.
-    #[inline]
-    pub(super) fn pid(&self) -> &Pid {
-        // SAFETY: It has one for as long as it has threads with this lock.
-        unsafe { Pid::from_ptr(self.pids().get()[bindings::pid_type_PIDTYPE_TGID as usize]) }
-    }
-
     /// Whether the kernel protects it from signals: as the first process of all, or as a namespace's init.
     #[inline]
     pub(super) fn is_unkillable(&self) -> bool {
@@ -225,7 +188,7 @@ impl Process {
 
     /// Whether its threads are on their way out whatever they take: it ends, or one's `execve` ends all others.
     pub(super) fn is_ending(&self) -> bool {
-        self.is_exiting() || !self.group_exec_task().get().is_null()
+        self.is_exiting() || !self.group_exec_task().is_null()
     }
 
     /// Whether a signal or an exit ends it.
@@ -249,19 +212,9 @@ impl Process {
 }
 
 /// The `siglock` of a thread's process, held.
-pub(super) struct Siglocked<'l>(&'l Thread);
+pub(crate) struct Siglocked<'l>(&'l Thread);
 
 impl<'l> Siglocked<'l> {
-    /// # Safety
-    ///
-    /// The `siglock` of `t` must be held for as long as this and all that comes of it is used, and nobody else may
-    /// use another of the same lock meanwhile.
-    #[inline(always)]
-    pub(super) unsafe fn assume(t: *const task_struct) -> Self {
-        // SAFETY: The caller's promise.
-        Self(unsafe { Thread::at(t) })
-    }
-
     /// The thread. Signals may be sent while it is looked at.
     #[inline(always)]
     pub(super) fn thread(&self) -> &'l Thread {
@@ -299,6 +252,18 @@ impl<'l> Siglocked<'l> {
     }
 }
 
+/// The `siglock` of the thread that is passed must be held for as long as this and all that comes of it is used, and nobody
+/// else use another of the same lock meanwhile.
+impl FromC for Siglocked<'_> {
+    type C = *mut task_struct;
+
+    #[inline(always)]
+    unsafe fn from_c(t: *mut task_struct) -> Self {
+        // SAFETY: The caller's promise.
+        Self(unsafe { FromC::from_c(t) })
+    }
+}
+
 impl Deref for Siglocked<'_> {
     type Target = Thread;
 
@@ -308,21 +273,12 @@ impl Deref for Siglocked<'_> {
     }
 }
 
-impl IntoC for &Thread {
-    type C = *mut task_struct;
-
-    #[inline(always)]
-    fn into_c(self) -> *mut task_struct {
-        self.address()
-    }
-}
-
 impl IntoC for &mut Siglocked<'_> {
     type C = *mut task_struct;
 
     #[inline(always)]
     fn into_c(self) -> *mut task_struct {
-        self.0.address()
+        self.0.as_ptr()
     }
 }
 
@@ -372,11 +328,12 @@ impl<'l> OwnSiglock<'l> {
 
     /// Gives the lock up, does `f`, which may sleep, and takes it again.
     pub(super) fn released<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        // SAFETY: It is held, and nothing that it protects is looked at meanwhile.
-        unsafe { bindings::pidns_siglock_release() };
-        let result = f();
-        // SAFETY: It was given up above.
-        unsafe { bindings::pidns_siglock_take() };
-        result
+        // SAFETY: It is held, and given up until it is taken again: nothing that it protects is looked at meanwhile.
+        unsafe {
+            bindings::pidns_siglock_release();
+            let result = f();
+            bindings::pidns_siglock_take();
+            result
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
         Holder, //
     },
     object::{
+        FromC,
         FsContext,
         Inode,
         Object,
@@ -48,7 +49,7 @@ pub(super) fn ns_of(sb: &SuperBlock) -> Option<&PidNs> {
     }
     // SAFETY: A superblock of procfs has its `s_fs_info` for as long as it is held, and that its namespace, which
     // our `proc_fill_super` has it hold.
-    unsafe { PidNs::from_nullable((*sb.fs_info().cast::<proc_fs_info>()).pid_ns) }
+    unsafe { FromC::from_c((*sb.fs_info().cast::<proc_fs_info>()).pid_ns) }
 }
 
 wrap! {

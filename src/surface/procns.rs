@@ -14,6 +14,7 @@ use crate::{
         proc_ns_operations,
         task_struct, //
     },
+    edge::Passed,
     held::Held,
     hook::{
         callbacks,
@@ -38,7 +39,6 @@ use crate::{
         File,
         Inode,
         Object,
-        Passed,
         ProcInode,
         SuperBlock,
         Task, //

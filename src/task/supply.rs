@@ -8,6 +8,7 @@ use crate::{
     held::Held,
     imports::kernel_fn,
     object::{
+        fields,
         setters,
         NsProxy,
         Object,
@@ -17,7 +18,10 @@ use crate::{
         Task, //
     },
 };
-use core::ptr;
+use core::{
+    ops::Deref,
+    ptr, //
+};
 
 setters! {
     SignalStruct {
@@ -32,15 +36,14 @@ impl Pid {
     }
 }
 
-impl Current {
-    /// The pid by which its process is known.
-    #[inline]
-    pub(crate) fn tgid(&self) -> &Pid {
-        let signal = self.signal().as_ptr();
-        // SAFETY: The `signal` of a task that runs has this pid until the last thread was reaped.
-        unsafe { Pid::from_ptr((*signal).pids[bindings::pid_type_PIDTYPE_TGID as usize]) }
+fields! {
+    Current {
+        /// The pid by which its process is known, until the last thread was reaped.
+        fixed tgid: &Pid = *signal, pids[bindings::pid_type_PIDTYPE_TGID as usize];
     }
+}
 
+impl Current {
     /// Whether it is the first thread of its process.
     pub(crate) fn is_group_leader(&self) -> bool {
         ptr::eq(self.group_leader(), self.as_ptr())
@@ -59,12 +62,19 @@ impl Task {
     }
 }
 
-impl Locked<'_> {
-    /// The namespaces that the task has, unless it exits. The lock keeps them installed.
-    #[inline]
-    pub(crate) fn nsproxy(&self) -> Option<&NsProxy> {
-        // SAFETY: An `nsproxy` is held by the tasks that it is installed in.
-        unsafe { NsProxy::from_nullable((*self.0.as_ptr()).nsproxy) }
+impl Deref for Locked<'_> {
+    type Target = Task;
+
+    #[inline(always)]
+    fn deref(&self) -> &Task {
+        self.0
+    }
+}
+
+fields! {
+    Locked<'_> {
+        /// The namespaces that the task has, unless it exits. The lock keeps them installed, and so they are held.
+        fixed nsproxy: Option<&NsProxy> = nsproxy;
     }
 }
 
