@@ -273,9 +273,7 @@ macro_rules! read_field {
         &raw mut $place
     };
 }
-#[cfg(not(CONFIG_PID_NS))]
-pub(crate) use objects;
-pub(crate) use {fields, follow, read_field};
+pub(crate) use {fields, follow, objects, read_field};
 
 /// Evidence that no RCU grace period ends for as long as it is borrowed.
 ///

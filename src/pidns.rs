@@ -16,7 +16,6 @@ mod chain;
 mod compat;
 mod edge;
 mod events;
-#[cfg(not(CONFIG_PID_NS))]
 mod held;
 mod hook;
 mod hooks;

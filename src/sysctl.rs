@@ -2,11 +2,21 @@
 
 //! A sysctl that is one number.
 
-use crate::bindings::{
-    self,
-    ctl_table,
-    ctl_table_header,
-    loff_t, //
+use crate::{
+    bindings::{
+        self,
+        ctl_table,
+        loff_t, //
+    },
+    edge::exports,
+    held::{
+        counted,
+        Held, //
+    },
+    object::{
+        objects,
+        IntoC, //
+    },
 };
 use core::{
     ffi::CStr,
@@ -14,8 +24,26 @@ use core::{
 };
 use kernel::prelude::*;
 
+objects! {
+    /// A registered sysctl.
+    Registered(bindings::ctl_table_header);
+}
+
+counted! {
+    /// Waits for those in its handler.
+    Registered: bindings::unregister_sysctl_table;
+}
+
+exports! {
+    // Null without memory. May sleep.
+    register_sysctl_sz(path: &'static CStr, table: &'static Table, entries: One) -> Option<Held<Registered>>
+        = register_sysctl_sz;
+}
+
 /// A registered sysctl; dropping takes it away, when nobody is in it any more. May sleep.
-pub(crate) struct Header(*mut ctl_table_header);
+pub(crate) struct Header {
+    _registered: Held<Registered>,
+}
 
 // SAFETY: The kernel's, with its own locks; only used again when it is dropped.
 unsafe impl Send for Header {}
@@ -29,21 +57,15 @@ impl Header {
     ///
     /// `ENOMEM`, with a line in the log.
     pub(crate) fn register(path: &'static CStr, table: &'static Table) -> Result<Self> {
-        // SAFETY: Both are static, and the table is complete.
-        let header =
-            unsafe { bindings::register_sysctl_sz(path.as_char_ptr(), &raw const table.0, 1) };
-        if header.is_null() {
-            pr_err!("not loaded: no memory for a sysctl\n");
-            return Err(ENOMEM);
+        match register_sysctl_sz(path, table, One) {
+            Some(registered) => Ok(Self {
+                _registered: registered,
+            }),
+            None => {
+                pr_err!("not loaded: no memory for a sysctl\n");
+                Err(ENOMEM)
+            }
         }
-        Ok(Self(header))
-    }
-}
-
-impl Drop for Header {
-    fn drop(&mut self) {
-        // SAFETY: Registered, and not yet unregistered. Waits for those in its handler.
-        unsafe { bindings::unregister_sysctl_table(self.0) };
     }
 }
 
@@ -52,6 +74,27 @@ pub(crate) struct Table(ctl_table);
 
 // SAFETY: The kernel only reads it.
 unsafe impl Sync for Table {}
+
+impl IntoC for &'static Table {
+    type C = *const ctl_table;
+
+    #[inline(always)]
+    fn into_c(self) -> *const ctl_table {
+        &raw const self.0
+    }
+}
+
+/// A table has one entry.
+pub(crate) struct One;
+
+impl IntoC for One {
+    type C = usize;
+
+    #[inline(always)]
+    fn into_c(self) -> usize {
+        1
+    }
+}
 
 type Handler =
     unsafe extern "C" fn(*const ctl_table, c_int, *mut c_void, *mut usize, *mut loff_t) -> c_int;

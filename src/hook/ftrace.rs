@@ -3,23 +3,48 @@
 //! What both ways to replace a function want of ftrace.
 
 use super::call::imports;
-use crate::bindings;
+use crate::{bindings, edge::exports};
 #[cfg(pidns_jumps)]
-use crate::bindings::ftrace_hash;
+use crate::{
+    held::{counted, Held},
+    object::objects,
+};
 use kernel::{ffi::c_ulong, prelude::*};
 
 /// `kernel.ftrace_enabled` cannot be set to 0 while functions are hooked: with some of them the
 /// kernel's again, references would be dropped that were never counted.
 pub(super) const PERMANENT: c_ulong = bindings::FTRACE_OPS_FL_PERMANENT as c_ulong;
 
+#[cfg(pidns_jumps)]
+objects! {
+    /// A set of sites with the address that each jumps to. Nothing happens by that alone.
+    FtraceHash(bindings::ftrace_hash);
+}
+
+#[cfg(pidns_jumps)]
+counted! {
+    /// All of it is owned: ftrace copies what it is given.
+    FtraceHash: kernel_fn::free_ftrace_hash;
+}
+
+exports! {
+    // May sleep.
+    msleep(milliseconds: u32) = msleep;
+    // A query of the security modules. May sleep.
+    security_locked_down(what: u32) -> c_int = security_locked_down;
+    // Sets the bit that says `jump`.
+    #[cfg(pidns_jumps)] jmp_set(address: usize) -> usize = pidns_jmp_set;
+}
+
 imports! {
     // Queries of ftrace's tables, which take care of their own locking.
     ftrace_location(address: usize) -> usize;
     #[cfg(pidns_jumps)] ftrace_find_rec_direct(site: usize) -> usize;
-    // An empty table of 2^bits buckets, or null.
-    #[cfg(pidns_jumps)] alloc_ftrace_hash(bits: c_int) -> *mut ftrace_hash;
+    // An empty table of 2^bits buckets, or null; null if there is no memory for an entry.
+    #[cfg(pidns_jumps)] alloc_ftrace_hash(bits: c_int) -> Option<Held<FtraceHash>>;
     #[cfg(pidns_jumps)] free_ftrace_hash;
-    #[cfg(pidns_jumps)] add_ftrace_hash_entry_direct;
+    #[cfg(pidns_jumps)]
+    add_ftrace_hash_entry_direct(hash: &FtraceHash, site: usize, target: usize) -> *mut bindings::ftrace_func_entry;
     #[cfg(pidns_jumps)] update_ftrace_direct_add;
     #[cfg(pidns_jumps)] update_ftrace_direct_del;
 }
@@ -36,7 +61,6 @@ pub(super) fn unhook(mut f: impl FnMut() -> c_int) {
             pr_err!("cannot unhook the kernel's functions, trying again; if this stays, reboot\n");
             told = true;
         }
-        // SAFETY: The module's exit may sleep.
-        unsafe { bindings::msleep(100) };
+        msleep(100);
     }
 }

@@ -4,10 +4,10 @@
 //! nothing else runs.
 
 use super::{
-    ftrace::{kernel_fn, unhook, PERMANENT},
+    ftrace::{jmp_set, kernel_fn, unhook, FtraceHash, PERMANENT},
     hook::{Hook, Table},
 };
-use crate::bindings::{self, ftrace_ops};
+use crate::{bindings::ftrace_ops, held::Held, object::Object};
 use kernel::{error::to_result, prelude::*};
 
 /// Whether the site of `hook` can become a jump: no other direct user, such as a BPF trampoline,
@@ -19,40 +19,22 @@ pub(super) fn can_jump(hook: &Hook) -> bool {
 /// Functions whose patch sites jump to their replacements; dropping gives them back.
 pub(super) struct Jumps {
     ops: KBox<ftrace_ops>,
-    sites: Sites,
+    /// As ftrace wants it.
+    sites: Held<FtraceHash>,
 }
 
-/// A set of sites with the address that each jumps to, as ftrace wants it.
-struct Sites(*mut bindings::ftrace_hash);
-
-impl Sites {
-    /// The sites that become jumps, or `None` if there are none.
-    fn new(table: &Table) -> Result<Option<Self>> {
-        let sites = Self(kernel_fn::alloc_ftrace_hash(5));
-        if sites.0.is_null() {
+/// The sites that become jumps, or `None` if there are none.
+fn sites(table: &Table) -> Result<Option<Held<FtraceHash>>> {
+    let sites = kernel_fn::alloc_ftrace_hash(5).ok_or(ENOMEM)?;
+    let mut empty = true;
+    for hook in table.all().filter(|hook| hook.jumps()) {
+        let target = jmp_set(hook.replacement());
+        if kernel_fn::add_ftrace_hash_entry_direct(&sites, hook.site(), target).is_null() {
             return Err(ENOMEM);
         }
-        let mut empty = true;
-        for hook in table.all().filter(|hook| hook.jumps()) {
-            // SAFETY: Both are functions' addresses; the first only sets the bit that says `jump`.
-            let entry = unsafe {
-                let target = bindings::pidns_jmp_set(hook.replacement());
-                kernel_fn::add_ftrace_hash_entry_direct(sites.0, hook.site(), target)
-            };
-            if entry.is_null() {
-                return Err(ENOMEM);
-            }
-            empty = false;
-        }
-        Ok((!empty).then_some(sites))
+        empty = false;
     }
-}
-
-impl Drop for Sites {
-    fn drop(&mut self) {
-        // SAFETY: Ours alone: ftrace copies what it is given. Null is allowed.
-        unsafe { kernel_fn::free_ftrace_hash(self.0) }
-    }
+    Ok((!empty).then_some(sites))
 }
 
 impl Jumps {
@@ -63,7 +45,7 @@ impl Jumps {
     /// `EINVAL` if another direct user took a site meanwhile, `EBUSY` if a function is live-patched or ftrace is
     /// off, `ENOMEM`; then no site is changed.
     pub(super) fn arm(table: &Table) -> Result<Option<Self>> {
-        let Some(sites) = Sites::new(table)? else {
+        let Some(sites) = sites(table)? else {
             return Ok(None);
         };
         let mut ops = KBox::new(
@@ -75,7 +57,7 @@ impl Jumps {
         )?;
         // SAFETY: `ops` is zeroed but for its flag, which is how an unused one looks, and stays
         // where it is until it is unregistered; each target has the type of its site's function.
-        to_result(unsafe { kernel_fn::update_ftrace_direct_add(&mut *ops, sites.0) })
+        to_result(unsafe { kernel_fn::update_ftrace_direct_add(&mut *ops, sites.as_ptr()) })
             .inspect_err(|_| pr_err!("not loaded: ftrace cannot patch the functions to hook (is one live-patched? kernel.ftrace_enabled must be 1)\n"))?;
         Ok(Some(Self { ops, sites }))
     }
@@ -84,6 +66,8 @@ impl Jumps {
 impl Drop for Jumps {
     fn drop(&mut self) {
         // SAFETY: These sites were added to these `ops` by `arm`, and by nobody else.
-        unhook(|| unsafe { kernel_fn::update_ftrace_direct_del(&mut *self.ops, self.sites.0) });
+        unhook(|| unsafe {
+            kernel_fn::update_ftrace_direct_del(&mut *self.ops, self.sites.as_ptr())
+        });
     }
 }

@@ -59,10 +59,7 @@ impl Symbols {
     /// when its name is ambiguous, `EOPNOTSUPP` when it cannot be hooked; one line in the log
     /// names it.
     pub(crate) fn find(needs: &'static Needs) -> Result<Self> {
-        // SAFETY: A pure query of the security modules; it may sleep, and so may we.
-        let locked =
-            unsafe { bindings::security_locked_down(bindings::lockdown_reason_LOCKDOWN_KPROBES) };
-        if locked != 0 {
+        if ftrace::security_locked_down(bindings::lockdown_reason_LOCKDOWN_KPROBES) != 0 {
             pr_err!("not loaded: the kernel is locked down and forbids to hook functions\n");
             return Err(EPERM);
         }

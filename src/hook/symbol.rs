@@ -69,18 +69,22 @@ pub(super) fn open() -> Result {
         GFP_KERNEL,
     )?;
     // SAFETY: The probe is zeroed but for its symbol and flag, as `register_kprobe` wants it, is
-    // pinned in its box until it is unregistered, and is never armed.
-    if unsafe { bindings::register_kprobe(&mut *probe) } < 0 {
-        return Err(refuse(
+    // pinned in its box until it is unregistered, if it was registered, and is never armed.
+    let address = unsafe {
+        let found = bindings::register_kprobe(&mut *probe) >= 0;
+        found.then(|| {
+            let address = probe.addr as usize;
+            bindings::unregister_kprobe(&mut *probe);
+            address
+        })
+    };
+    SYMBOL_TABLE.bind(address.ok_or_else(|| {
+        refuse(
             "this kernel has no symbol table (CONFIG_KALLSYMS_ALL, CONFIG_KPROBES):",
             name,
             ENOENT,
-        ));
-    }
-    let address = probe.addr as usize;
-    // SAFETY: Registered above.
-    unsafe { bindings::unregister_kprobe(&mut *probe) };
-    SYMBOL_TABLE.bind(address);
+        )
+    })?);
     Ok(())
 }
 

@@ -26,13 +26,12 @@ exports! {
 
     // Whether it is one more reference to a namespace: it had a user of whom user space knows.
     ns_get_unless_inactive(ns: &NsCommon) -> bool = pidns_ns_get_unless_inactive;
-    // One more reference.
-
     // Any context in which it is not held.
     task_lock(task: &Task) = pidns_task_lock;
 
     // A slab cache with a copy of the name, or null. May sleep.
     cache_create(name: &CStr, size: u32) -> *mut bindings::kmem_cache = pidns_cache_create;
+
     // A queue of ours, or null. May sleep.
     alloc_workqueue() -> *mut bindings::workqueue_struct = pidns_alloc_workqueue;
 
@@ -49,13 +48,10 @@ exports! {
     make_kuid(user_ns: &UserNs, uid: u32) -> bindings::kuid_t = make_kuid;
 
     // Arithmetic of addresses: what it returns is not followed.
-    jmp_set(address: usize) -> usize = pidns_jmp_set;
     perf_event_of(head: *mut bindings::callback_head) -> *mut bindings::perf_event = pidns_perf_event_of;
 
     // May sleep.
-    msleep(milliseconds: u32) = msleep;
     cond_resched() = pidns_cond_resched;
-    synchronize_rcu_tasks() = synchronize_rcu_tasks;
     rcu_barrier_tasks() = rcu_barrier_tasks;
 
     // It only reads the current task.

@@ -4,7 +4,9 @@
 
 #[cfg(not(CONFIG_PID_NS))]
 use super::loaded::Loaded;
+#[cfg(not(CONFIG_PID_NS))]
 use crate::bindings;
+use crate::edge::exports;
 #[cfg(not(CONFIG_PID_NS))]
 use kernel::sync::srcu::{
     Guard,
@@ -69,13 +71,16 @@ pub(super) fn wait() {
     inside().synchronize();
 }
 
+exports! {
+    // Each waits for a grace period. May sleep.
+    synchronize_rcu_tasks() = synchronize_rcu_tasks;
+    synchronize_rcu() = synchronize_rcu;
+}
+
 /// Waits for those that are inside and do not sleep. May sleep.
 fn wait_for_sleepless() {
-    // SAFETY: The caller may sleep.
-    unsafe {
-        bindings::synchronize_rcu_tasks();
-        bindings::synchronize_rcu();
-    }
+    synchronize_rcu_tasks();
+    synchronize_rcu();
 }
 
 /// Waits until no task is inside the module. Call it when no function is hooked any more.

@@ -7,7 +7,7 @@ mod loaded;
 
 pub(crate) use inside::drain;
 #[cfg(not(CONFIG_PID_NS))]
-pub(crate) use inside::{Inside, Pinned};
+pub(crate) use inside::{synchronize_rcu_tasks, Inside, Pinned};
 pub(crate) use loaded::Loaded;
 
 use core::sync::atomic::{AtomicBool, Ordering};

@@ -12,12 +12,16 @@
 use crate::{
     bindings::{
         self,
-        dentry,
         file_operations,
         loff_t,
         seq_operations, //
     },
     compat::this_module,
+    edge::exports,
+    held::{
+        counted,
+        Held, //
+    },
     hook::callbacks,
     imports::{
         kernel_fn,
@@ -25,14 +29,14 @@ use crate::{
     },
     object::{
         fields,
-        File,
+        objects,
         FromC,
         Inode,
+        IntoC,
         Object,
         Pid,
         PidNs,
         PidType,
-        SeqFile,
         Task, //
     },
     signal,
@@ -51,14 +55,39 @@ use kernel::{
         Formatter, //
     },
     prelude::*,
+    seq_file::SeqFile,
     seq_print,
     str::BStr,
     sync::rcu, //
 };
 
+objects! {
+    /// A directory in debugfs.
+    Directory(bindings::dentry);
+    /// A file that is being opened.
+    NewFile(bindings::file);
+}
+
+counted! {
+    Directory: bindings::debugfs_remove;
+}
+
+exports! {
+    // A directory, at the top if it is in no other. May sleep.
+    debugfs_create_dir(name: &CStr, parent: Option<&Directory>) -> Result<Held<Directory>> = debugfs_create_dir;
+    // A file; the data are for operations that look at them, which ours do not. May sleep.
+    debugfs_create_file(
+        name: &CStr, mode: u16, parent: &Directory, data: *mut c_void, more_data: *const c_void,
+        operations: &'static Operations<file_operations>
+    ) -> *mut bindings::dentry = debugfs_create_file_full;
+    seq_open(file: &NewFile, operations: &'static Operations<seq_operations>) -> c_int = seq_open;
+}
+
 /// The directory in debugfs; dropping removes it, when nobody is reading any more. A file that is open keeps
 /// the module.
-pub(crate) struct Tree(*mut dentry);
+pub(crate) struct Tree {
+    _directory: Option<Held<Directory>>,
+}
 
 // SAFETY: debugfs has its own locks; only used again when it is dropped.
 unsafe impl Send for Tree {}
@@ -68,34 +97,31 @@ unsafe impl Sync for Tree {}
 impl Tree {
     /// May sleep. If debugfs has no memory for it there is no file: that is no reason to do without the module.
     pub(crate) fn new() -> Self {
-        // SAFETY: The names and the operations are static. An error in the place of a directory is understood.
-        unsafe {
-            let directory = bindings::debugfs_create_dir(c"pidns".as_char_ptr(), ptr::null_mut());
-            bindings::debugfs_create_file_full(
-                c"namespaces".as_char_ptr(),
-                0o400,
-                directory,
-                ptr::null_mut(),
-                ptr::null(),
-                &raw const FILE.0,
-            );
-            Self(directory)
+        let directory = debugfs_create_dir(c"pidns", None).ok();
+        if let Some(directory) = &directory {
+            let (data, more_data) = (ptr::null_mut(), ptr::null());
+            debugfs_create_file(c"namespaces", 0o400, directory, data, more_data, &FILE);
+        }
+        Self {
+            _directory: directory,
         }
     }
 }
 
-impl Drop for Tree {
-    fn drop(&mut self) {
-        // SAFETY: Made in `new`; an error is allowed.
-        unsafe { bindings::debugfs_remove(self.0) };
-    }
-}
-
 /// What the kernel calls.
-struct Operations<T>(T);
+pub(super) struct Operations<T>(T);
 
 // SAFETY: The kernel only reads them.
 unsafe impl<T> Sync for Operations<T> {}
+
+impl<T> IntoC for &'static Operations<T> {
+    type C = *const T;
+
+    #[inline(always)]
+    fn into_c(self) -> *const T {
+        &raw const self.0
+    }
+}
 
 static FILE: Operations<file_operations> = Operations(file_operations {
     owner: this_module(),
@@ -112,6 +138,11 @@ static LINES: Operations<seq_operations> = Operations(seq_operations {
     next: Some(next),
     show: Some(show),
 });
+
+// SAFETY: It is transparent over an `Opaque` of that.
+unsafe impl Object for SeqFile {
+    type C = bindings::seq_file;
+}
 
 /// What there is a line for. RCU keeps it from `start` to `stop`.
 enum Item<'rcu> {
@@ -168,9 +199,8 @@ impl Item<'_> {
 const SKIP: c_int = 1;
 
 callbacks! {
-    fn open(_inode: &Inode, file: &File) -> c_int {
-        // SAFETY: The file is being opened; the operations are static.
-        unsafe { bindings::seq_open(file.as_ptr(), &raw const LINES.0) }
+    fn open(_inode: &Inode, file: &NewFile) -> c_int {
+        seq_open(file, &LINES)
     }
 
     /// Begins at a position; if what was there is gone, with the next. Under RCU from here to [`stop`].
@@ -200,8 +230,6 @@ callbacks! {
     }
 
     fn show(to: &SeqFile, item: Item<'_>) -> c_int {
-        // SAFETY: It is its reader's alone.
-        let to = unsafe { kernel::seq_file::SeqFile::from_raw(to.as_ptr()) };
         match item {
             Item::Header => show_header(to),
             Item::Namespace(ns) => show_namespace(to, ns),
@@ -209,7 +237,7 @@ callbacks! {
     }
 }
 
-fn show_header(to: &kernel::seq_file::SeqFile) -> c_int {
+fn show_header(to: &SeqFile) -> c_int {
     seq_print!(
         to,
         "{:>10} {:>5} {:>10} {:>10} {:>7} {:>7} {:>7} {:>10} {:>10} {}\n",
@@ -237,7 +265,7 @@ fn show_header(to: &kernel::seq_file::SeqFile) -> c_int {
 ///   process that they are named after;
 /// * how many signals the init's protection has dropped, and how many from ancestors had their default action;
 /// * its init's name, which may contain spaces.
-fn show_namespace(to: &kernel::seq_file::SeqFile, ns: &PidNs) -> c_int {
+fn show_namespace(to: &SeqFile, ns: &PidNs) -> c_int {
     let rcu = rcu::read_lock();
     let (dropped, acted) = signal::counts(ns);
     // Not before the counts were read: their place is used anew when it is gone.

@@ -222,7 +222,7 @@ impl Drop for Links {
         // Somebody that took the address of `proc_ns_get_link` or `proc_ns_readlink` from a good inode has not slept
         // since, and is in the hook, which counts it, after a Tasks RCU grace period; whoever comes later finds a bad
         // inode. Those counted are gone when the hooks are.
-        kernel_fn::synchronize_rcu_tasks();
+        module::synchronize_rcu_tasks();
     }
 }
 
