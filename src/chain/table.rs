@@ -11,9 +11,14 @@ use super::number::{
 };
 use crate::{
     bindings,
-    imports::PIDMAP_LOCK,
+    edge::exports,
+    imports::{
+        arguments::Null,
+        PIDMAP_LOCK, //
+    },
     object::{
         fields,
+        objects,
         setters,
         Object,
         Pid,
@@ -21,7 +26,6 @@ use crate::{
         Upid, //
     },
 };
-use core::ptr;
 use kernel::{
     prelude::*,
     types::NotThreadSafe, //
@@ -50,6 +54,25 @@ setters! {
         pub(crate) set_cursor(u32) = idr.idr_next;
         set_pid_allocated(u32, under Pidmap) = pid_allocated;
     }
+}
+
+objects! {
+    /// The number table of a namespace, whose lock is held: lookups find in it what they may find, or nothing.
+    Numbers(bindings::idr);
+}
+
+fields! {
+    PidNs, by Pidmap {
+        part numbers<'map>: &'map Numbers = idr;
+    }
+}
+
+exports! {
+    // Takes a number of a range, for which lookups find nothing yet: the lowest, or the next from the cursor on.
+    idr_alloc(table: &Numbers, pid: Null<c_void>, start: c_int, end: c_int, flags: u32) -> c_int = idr_alloc;
+    idr_alloc_cyclic(table: &Numbers, pid: Null<c_void>, start: c_int, end: c_int, flags: u32) -> c_int = idr_alloc_cyclic;
+    // Gives a number back: lookups find nothing any more.
+    idr_remove(table: &Numbers, nr: usize) -> *mut c_void = idr_remove;
 }
 
 /// `pidmap_lock` is held; the only way to what it protects.
@@ -93,15 +116,10 @@ impl Pidmap {
     /// Takes a number in `ns`, for which lookups find nothing yet.
     #[inline]
     pub(crate) fn take(&mut self, ns: &PidNs, request: Request) -> Result<i32> {
-        let (idr, nothing, flags) = (ns.idr(), ptr::null_mut(), bindings::GFP_ATOMIC);
-        // SAFETY: The table is ours while the lock is held.
-        let nr = unsafe {
-            match request {
-                Request::Exactly(nr) => bindings::idr_alloc(idr, nothing, nr, nr + 1, flags),
-                Request::Next { min, max } => {
-                    bindings::idr_alloc_cyclic(idr, nothing, min, max, flags)
-                }
-            }
+        let (table, flags) = (ns.numbers(self), bindings::GFP_ATOMIC);
+        let nr = match request {
+            Request::Exactly(nr) => idr_alloc(table, Null::new(), nr, nr + 1, flags),
+            Request::Next { min, max } => idr_alloc_cyclic(table, Null::new(), min, max, flags),
         };
         if nr >= 0 {
             Ok(nr)
@@ -115,8 +133,7 @@ impl Pidmap {
     /// Gives a number back to its namespace.
     #[inline]
     pub(crate) fn give_back(&mut self, upid: &Upid) {
-        // SAFETY: The table is ours while the lock is held.
-        unsafe { bindings::idr_remove(upid.ns().idr(), upid.nr() as usize) };
+        idr_remove(upid.ns().numbers(self), upid.nr() as usize);
     }
 
     /// From now on lookups find `pid` by each of its numbers, and in each of its namespaces it counts as a task's.

@@ -32,9 +32,6 @@ exports! {
     // A slab cache with a copy of the name, or null. May sleep.
     cache_create(name: &CStr, size: u32) -> *mut bindings::kmem_cache = pidns_cache_create;
 
-    // A queue of ours, or null. May sleep.
-    alloc_workqueue() -> *mut bindings::workqueue_struct = pidns_alloc_workqueue;
-
     // Lookups. A task that is found by a pid, too, is valid for an RCU grace period.
     find_pid_ns<'rcu>(nr: i32, ns: &PidNs) -> Option<&'rcu Pid> = find_pid_ns;
     pid_task<'rcu>(pid: &Pid, kind: PidType) -> Option<&'rcu Task> = pid_task;

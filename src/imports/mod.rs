@@ -29,6 +29,9 @@ pub(crate) use own::{
     TASKLIST_LOCK, //
 };
 
+#[cfg(not(CONFIG_PID_NS))]
+pub(crate) use supply_exports::Workqueue;
+
 use crate::hook::Call;
 use kernel::prelude::*;
 

@@ -9,10 +9,14 @@ use crate::{
         rusage,
         rwlock_t,
         spinlock_t,
+        ucount_type_UCOUNT_PID_NAMESPACES,
         ucounts,
         vfsmount, //
     },
-    held::Held,
+    held::{
+        counted,
+        Held, //
+    },
     hook::{
         imports,
         Data, //
@@ -24,6 +28,7 @@ use crate::{
         WholeProcess, //
     },
     object::{
+        objects,
         File,
         FsStruct,
         MntNs,
@@ -87,6 +92,15 @@ pub(super) fn find_data() -> Result {
     NS_OPERATIONS.iter().flatten().try_for_each(Data::find)
 }
 
+objects! {
+    /// One more in the count of pid namespaces that a user may have, here and above.
+    Ucounts(ucounts);
+}
+
+counted! {
+    Ucounts: kernel_fn::dec_ucount, ucount_type_UCOUNT_PID_NAMESPACES;
+}
+
 imports! {
     pidfs_add_pid;
     pidfs_prepare_pid;
@@ -103,7 +117,7 @@ imports! {
     // Whether the first is the second or above it.
     in_userns(ancestor: &UserNs, child: &UserNs) -> bool;
     // Counts one more; null if that is too many.
-    inc_ucount(user_ns: &UserNs, user: kuid_t, kind: PidNamespaces) -> *mut ucounts;
+    inc_ucount(user_ns: &UserNs, user: kuid_t, kind: PidNamespaces) -> Option<Held<Ucounts>>;
     dec_ucount;
     exit_ptrace;
     release_task;

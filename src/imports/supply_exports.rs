@@ -5,9 +5,13 @@
 use crate::{
     bindings,
     edge::exports,
-    held::Held,
+    held::{
+        counted,
+        Held, //
+    },
     imports::arguments::NsKind,
     object::{
+        objects,
         Dentry,
         DirContext,
         File,
@@ -28,7 +32,20 @@ use crate::{
 use core::ffi::CStr;
 use kernel::prelude::*;
 
+objects! {
+    /// A queue of work.
+    Workqueue(bindings::workqueue_struct);
+}
+
+counted! {
+    /// Waits until the work in it is done.
+    Workqueue: bindings::destroy_workqueue;
+}
+
 exports! {
+    // A queue of ours, or null. May sleep.
+    alloc_workqueue() -> Option<Held<Workqueue>> = pidns_alloc_workqueue;
+
     // One more reference.
     get_user_ns(user_ns: &UserNs) -> Held<UserNs> = pidns_get_user_ns;
     get_nsproxy(proxy: &NsProxy) -> Held<NsProxy> = pidns_get_nsproxy;

@@ -39,33 +39,6 @@ use kernel::{
     task::Kuid, //
 };
 
-/// One more in the count of pid namespaces that a user may have in `user_ns` and above.
-struct Counted(*mut bindings::ucounts);
-
-impl Counted {
-    fn new(user_ns: &UserNs) -> Result<Self> {
-        let euid = Kuid::current_euid().into_raw();
-        let ucounts = kernel_fn::inc_ucount(user_ns, euid, PidNamespaces);
-        if ucounts.is_null() {
-            return Err(ENOSPC);
-        }
-        Ok(Self(ucounts))
-    }
-
-    fn into_raw(self) -> *mut bindings::ucounts {
-        let ucounts = self.0;
-        core::mem::forget(self);
-        ucounts
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        // SAFETY: Counted in `new`.
-        unsafe { kernel_fn::dec_ucount(self.0, bindings::ucount_type_UCOUNT_PID_NAMESPACES) };
-    }
-}
-
 /// Creates a child namespace of `parent`, owned by `user_ns`
 /// (`kernel/pid_namespace.c: create_pid_namespace`).
 ///
@@ -92,7 +65,8 @@ pub(crate) fn create<'task>(
     if level > bindings::MAX_PID_NS_LEVEL {
         return Err(ENOSPC);
     }
-    let counted = Counted::new(user_ns)?;
+    let euid = Kuid::current_euid().into_raw();
+    let counted = kernel_fn::inc_ucount(user_ns, euid, PidNamespaces).ok_or(ENOSPC)?;
     let mut blank = Blank::new()?;
     let namespace = blank.get();
     let ns = &mut namespace.ns;

@@ -14,7 +14,11 @@ mod reference;
 
 pub(crate) use create::create;
 pub(crate) use holder::Holder;
-pub(crate) use reference::Reference;
+pub(crate) use reference::{
+    Keeper,
+    Last,
+    Reference, //
+};
 
 use crate::{
     bindings,

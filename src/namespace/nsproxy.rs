@@ -10,14 +10,28 @@
 //! current system call, which holds it until it returns (`namespace::create`), or `setns` was given a
 //! file or a process of it, which it keeps until the new one is installed.
 
-use super::Reference;
+use super::{
+    reference::{
+        Keeper,
+        Last, //
+    },
+    Reference, //
+};
 use crate::{
     hook::wrap,
     object::{
         NsProxy,
-        Object, //
+        PidNs, //
     },
 };
+
+/// `nsproxy_ns_active_get` counts it.
+impl Keeper for NsProxy {
+    #[inline(always)]
+    fn kept(&self) -> &PidNs {
+        self.pid_ns_for_children()
+    }
+}
 
 wrap! {
     /// Wraps `fs/nsfs.c: nsproxy_ns_active_get`: `proxy` is being installed in a task. Never sleeps.
@@ -28,9 +42,8 @@ wrap! {
     }
 
     /// Wraps `fs/nsfs.c: nsproxy_ns_active_put`: the last task has left `proxy`, which was installed. Never sleeps.
-    fn nsproxy_ns_active_put(proxy: &NsProxy), original => {
-        // SAFETY: If the namespace is one of ours, `nsproxy_ns_active_get` counted it.
-        let held = unsafe { Reference::from_raw(proxy.pid_ns_for_children().as_ptr()) };
+    fn nsproxy_ns_active_put(proxy: Last<'_, NsProxy>), original => {
+        let held = proxy.into_reference();
         original();
         drop(held);
     }

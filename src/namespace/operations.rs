@@ -13,12 +13,14 @@ use crate::{
         task_struct,
         user_namespace, //
     },
+    edge::exports,
     hook::callbacks,
     imports::kernel_fn,
     module,
     object::{
         by_part,
         Cred,
+        IntoC,
         NsSet,
         Object,
         PidNs,
@@ -111,7 +113,21 @@ by_part! {
     /// A pid namespace, as the kernel's common namespace code passes it: by its `ns`.
     ByCommon<'a>(&'a PidNs) = pid_namespace, ns: ns_common;
     /// A reference to one, in the same way.
-    ReferenceByCommon(Reference) = pid_namespace, ns: ns_common;
+    pub(crate) ReferenceByCommon(Reference) = pid_namespace, ns: ns_common;
+}
+
+impl IntoC for ReferenceByCommon {
+    type C = *mut ns_common;
+
+    #[inline(always)]
+    fn into_c(self) -> *mut ns_common {
+        into_common(self.0)
+    }
+}
+
+exports! {
+    // Opens the file of a namespace for the current task: a descriptor, or an error. May sleep.
+    open_namespace(ns: ReferenceByCommon) -> c_int = __SCT__pidns_open_namespace;
 }
 
 callbacks! {

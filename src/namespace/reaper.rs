@@ -31,6 +31,8 @@ use crate::{
     },
     module::Inside,
     object::{
+        setters,
+        IntoC,
         Object,
         PidNs,
         PidType,
@@ -90,10 +92,24 @@ impl Heir {
     }
 
     /// From now on it is the reaper of `ns`.
-    fn take_over(self, ns: &PidNs, _: &TasklistMut) {
-        // SAFETY: It does not exit, or does so later, and then hands over under the lock. Others read the field without
-        // the lock, so volatile.
-        unsafe { (&raw mut (*ns.as_ptr()).child_reaper).write_volatile(self.0) };
+    fn take_over(self, ns: &PidNs, tasklist: &mut TasklistMut) {
+        ns.set_child_reaper(self, tasklist);
+    }
+}
+
+impl IntoC for Heir {
+    type C = *mut task_struct;
+
+    #[inline(always)]
+    fn into_c(self) -> *mut task_struct {
+        self.0
+    }
+}
+
+setters! {
+    PidNs {
+        // It does not exit, or does so later, and then hands over under the lock.
+        set_child_reaper(Heir, under TasklistMut) = child_reaper;
     }
 }
 
@@ -107,18 +123,18 @@ fn leave(me: &Current, ns: &PidNs) {
     }
     // Whoever hands over sees under the lock whether the other is exiting, and whoever
     // exits looks under the lock whether it was handed to: neither misses the other.
-    let tasklist = TasklistMut::lock();
+    let mut tasklist = TasklistMut::lock();
     if !ptr::eq(ns.child_reaper(), me.as_ptr()) {
         return;
     }
     if let Some(heir) = Heir::among_threads(me, &tasklist) {
-        return heir.take_over(ns, &tasklist);
+        return heir.take_over(ns, &mut tasklist);
     }
     release_tracees(me, tasklist);
     zap(me, ns);
     // No task is left that could be given to a reaper, or wake it. The pointer must not stay:
     // `exit_notify` would find that the reaper exits, and this task's memory goes.
-    Heir::first_task().take_over(ns, &TasklistMut::lock());
+    Heir::first_task().take_over(ns, &mut TasklistMut::lock());
 }
 
 /// The tracees of the current task, which exits, go on, or they never die (`exit_ptrace` is too late in `exit_notify`).

@@ -20,7 +20,11 @@ use crate::{
         work_struct,
         workqueue_struct, //
     },
-    imports::kernel_fn,
+    held::Held,
+    imports::{
+        kernel_fn,
+        Workqueue, //
+    },
     object::{
         fields,
         FromC,
@@ -29,6 +33,7 @@ use crate::{
     },
 };
 use core::{
+    marker::PhantomData,
     mem,
     ops::Deref,
     ptr, //
@@ -133,6 +138,39 @@ impl Drop for Reference {
     }
 }
 
+/// What keeps a pointer to a namespace, and a reference that was left with it ([`Reference::into_raw`]), if the namespace
+/// is one of ours.
+pub(crate) trait Keeper: Object {
+    /// The namespace.
+    fn kept(&self) -> &PidNs;
+}
+
+/// What is passed for the last time: its reference is the receiver's.
+pub(crate) struct Last<'a, T>(PhantomData<&'a T>, Reference);
+
+impl<T: Keeper> FromC for Last<'_, T> {
+    type C = *mut T::C;
+
+    #[inline(always)]
+    unsafe fn from_c(keeper: *mut T::C) -> Self {
+        // SAFETY: The caller's promise.
+        unsafe {
+            Self(
+                PhantomData,
+                Reference::from_raw(T::from_ptr(keeper).kept().as_ptr()),
+            )
+        }
+    }
+}
+
+impl<T> Last<'_, T> {
+    /// The reference.
+    #[inline(always)]
+    pub(crate) fn into_reference(self) -> Reference {
+        self.1
+    }
+}
+
 fields! {
     PidNs {
         /// How many references there are, unless it is the initial namespace.
@@ -150,27 +188,38 @@ impl PidNs {
 
 static WORKERS: Atomic<*mut workqueue_struct> = Atomic::new(ptr::null_mut());
 
-/// Who destroys namespaces; dropping waits until all that are dead are gone.
-pub(super) struct DestroyQueue(());
+/// Who destroys namespaces; dropping waits until all that are dead are gone. No namespace lives then, and no function is
+/// hooked, so no work is queued any more.
+///
+/// The fields are dropped in this order.
+pub(super) struct DestroyQueue {
+    _workers: Held<Workqueue>,
+    _callbacks: Callbacks,
+}
+
+// SAFETY: The kernel's, with its own locks; only used again when it is dropped.
+unsafe impl Send for DestroyQueue {}
+// SAFETY: As above.
+unsafe impl Sync for DestroyQueue {}
 
 impl DestroyQueue {
     /// May sleep.
     pub(super) fn new() -> Result<Self> {
-        let workers = kernel_fn::alloc_workqueue();
-        if workers.is_null() {
-            return Err(ENOMEM);
-        }
-        WORKERS.store(workers, Relaxed);
-        Ok(Self(()))
+        let workers = kernel_fn::alloc_workqueue().ok_or(ENOMEM)?;
+        WORKERS.store(workers.as_ptr(), Relaxed);
+        Ok(Self {
+            _workers: workers,
+            _callbacks: Callbacks,
+        })
     }
 }
 
-impl Drop for DestroyQueue {
+/// On drop: waits for the workers' last callbacks.
+struct Callbacks;
+
+impl Drop for Callbacks {
     fn drop(&mut self) {
-        let workers = WORKERS.xchg(ptr::null_mut(), Relaxed);
-        // SAFETY: No namespace lives, and no function is hooked, so no work is queued any more.
-        unsafe { bindings::destroy_workqueue(workers) };
-        // The workers' last callbacks go first through RCU, then through Tasks RCU. Pids of the dead
+        // They go first through RCU, then through Tasks RCU. Pids of the dead
         // are freed by `delayed_put_pid`, an RCU callback too, or by `put_pid` in a task, for which
         // the hooks' end waited (`module::drain`).
         rcu::rcu_barrier();

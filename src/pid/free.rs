@@ -14,10 +14,14 @@ use crate::{
         kernel_fn,
         DELAYED_PUT_PID, //
     },
-    namespace::Reference,
+    namespace::{
+        Keeper,
+        Last, //
+    },
     object::{
         Object,
-        Pid, //
+        Pid,
+        PidNs, //
     },
 };
 use core::{
@@ -58,6 +62,14 @@ pub(super) unsafe fn release(pid: &Pid) {
 
 type RcuCallback = unsafe extern "C" fn(*mut bindings::callback_head);
 
+/// One of a namespace of ours came from `alloc_pid`, which left the reference with it.
+impl Keeper for Pid {
+    #[inline(always)]
+    fn kept(&self) -> &PidNs {
+        self.ns()
+    }
+}
+
 wrap! {
     /// Wraps `fs/pidfs.c: pidfs_free_pid`, which `put_pid` calls when the last reference is gone, to
     /// drop the one that `pid` has on its namespace.
@@ -66,9 +78,8 @@ wrap! {
     /// namespace's memory waits for Tasks RCU and RCU (see `namespace::destroy`).
     ///
     /// Any context; never sleeps.
-    fn pidfs_free_pid(pid: &Pid), original => {
-        // SAFETY: A pid of a namespace of ours came from `alloc_pid`, which left the reference with it.
-        let ns = unsafe { Reference::from_raw(pid.ns().as_ptr()) };
+    fn pidfs_free_pid(pid: Last<'_, Pid>), original => {
+        let ns = pid.into_reference();
         original();
         drop(ns);
     }

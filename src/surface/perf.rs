@@ -12,6 +12,7 @@ use crate::{
         perf_overflow_handler_t,
         task_struct, //
     },
+    edge::Passed,
     hook::wrap,
     imports::kernel_fn,
     module::Inside,
@@ -30,14 +31,14 @@ use kernel::{
 
 /// `struct perf_ns_link_info`: where the file of a namespace is.
 #[repr(C)]
-struct Link {
+pub(crate) struct Link {
     dev: Cell<u64>,
     ino: Cell<u64>,
 }
 
 /// The record of a task's namespaces in the making: `struct perf_namespaces_event`, which is private to its file.
 #[repr(C)]
-struct Record<'a> {
+pub(crate) struct Record<'a> {
     /// The current task, or the child that it bears.
     task: &'a Task,
     header: perf_event_header,
@@ -98,10 +99,12 @@ wrap! {
         drop(held);
     }
 
-    /// Wraps `perf_event_namespaces_output`, which writes the record `data` for `event`. Never sleeps.
-    fn perf_event_namespaces_output(event: *mut perf_event, data: *mut c_void), original => {
-        // SAFETY: The kernel passes what its own function writes.
-        unsafe { &*data.cast::<Record<'_>>() }.complete();
+    /// Wraps `perf_event_namespaces_output`, which writes a record for `event`. Never sleeps.
+    fn perf_event_namespaces_output(
+        event: *mut perf_event,
+        record: Passed<'_, Record<'_>>,
+    ), original => {
+        record.0.complete();
         original();
     }
 }

@@ -17,7 +17,10 @@ use crate::{
         Pinned, //
     },
     namespace::{
-        operations,
+        operations::{
+            self,
+            ReferenceByCommon as ByCommon, //
+        },
         Reference, //
     },
     object::{
@@ -61,8 +64,7 @@ wrap! {
             _ => return original(),
         };
         match namespace_of(file, which, arg) {
-            // SAFETY: `open_namespace` takes the reference over.
-            Ok(ns) => unsafe { kernel_fn::open_namespace(operations::into_common(ns)) as c_long },
+            Ok(ns) => operations::open_namespace(ByCommon(ns)) as c_long,
             Err(error) => error.to_errno() as c_long,
         }
     }

@@ -22,6 +22,7 @@ use crate::{
         proc_ns_operations,
         pt_regs, //
     },
+    edge::exports,
     held::{
         counted,
         Held, //
@@ -276,23 +277,46 @@ impl<'a> Set<'a> {
             kernel_fn::set_fs_root(self.fs_now, new.root());
             kernel_fn::set_fs_pwd(self.fs_now, new.pwd());
         }
-        let task = me.as_ptr();
-        let proxy = self.proxy.into_raw();
-        // SAFETY: It is the current task, as these functions want it; the nsproxy goes over to it.
-        unsafe {
-            #[cfg(CONFIG_SYSVIPC)]
-            if self.flags & bindings::CLONE_NEWIPC != 0 {
-                kernel_fn::exit_sem(task);
-            }
-            #[cfg(CONFIG_TIME_NS)]
-            if self.flags & bindings::CLONE_NEWTIME != 0 {
-                kernel_fn::timens_commit(task, (*proxy).time_ns);
-            }
-            kernel_fn::switch_task_namespaces(task, proxy);
-            #[cfg(CONFIG_PERF_EVENTS)]
-            kernel_fn::perf_event_namespaces(task);
+        #[cfg(CONFIG_SYSVIPC)]
+        if self.flags & bindings::CLONE_NEWIPC != 0 {
+            exit_sem(me);
         }
+        #[cfg(CONFIG_TIME_NS)]
+        if self.flags & bindings::CLONE_NEWTIME != 0 {
+            timens_commit(me, self.proxy.time_ns());
+        }
+        switch_task_namespaces(me, self.proxy);
+        #[cfg(CONFIG_PERF_EVENTS)]
+        perf_event_namespaces(me);
     }
+}
+
+#[cfg(CONFIG_TIME_NS)]
+objects! {
+    /// A namespace of clocks.
+    TimeNs(bindings::time_namespace);
+}
+
+#[cfg(CONFIG_TIME_NS)]
+fields! {
+    NewNsProxy {
+        /// It holds it.
+        fixed time_ns: &TimeNs = time_ns;
+    }
+}
+
+exports! {
+    // What the current task has to undo of semaphores is done, as if it exited.
+    #[cfg(CONFIG_SYSVIPC)]
+    exit_sem(me: &Current) = __SCT__pidns_exit_sem;
+    // The current task sees its clocks.
+    #[cfg(CONFIG_TIME_NS)]
+    timens_commit(me: &Current, ns: &TimeNs) = __SCT__pidns_timens_commit;
+    // The current task has these namespaces from now on.
+    switch_task_namespaces(me: &Current, new: Held<NewNsProxy>) = __SCT__pidns_switch_task_namespaces;
+    // Tells who looks that it has others.
+    #[cfg(CONFIG_PERF_EVENTS)]
+    perf_event_namespaces(me: &Current) = __SCT__pidns_perf_event_namespaces;
 }
 
 fields! {
