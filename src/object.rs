@@ -121,6 +121,8 @@ objects! {
     Cred(bindings::cred);
     /// What is told of a signal.
     Siginfo(bindings::kernel_siginfo);
+    /// The registers at the entry of a hooked function, with its arguments.
+    Registers(bindings::ftrace_regs);
     /// A tracepoint.
     Tracepoint(bindings::tracepoint);
 }

@@ -1,21 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A sysctl that is one number.
+//!
+//! The kernel copies from and to user space while it holds the table of a sysctl, and that may take for ever: the memory
+//! may be a file of a FUSE server's. Whoever takes the table away waits for it. So a task is only let at a table of the
+//! module's with a reference to the module ([`proc_sys_read`], [`proc_sys_write`]).
 
 use crate::{
     bindings::{
         self,
         ctl_table,
+        iov_iter,
+        kiocb,
         loff_t, //
     },
-    edge::exports,
+    edge::{
+        exports,
+        FromC,
+        IntoC, //
+    },
     held::{
         counted,
         Held, //
     },
+    hook::{
+        argument,
+        wrap, //
+    },
+    module::Loaded,
     object::{
         objects,
-        IntoC, //
+        Registers, //
     },
 };
 use core::{
@@ -170,6 +185,44 @@ impl Access {
             set(value);
         }
         result
+    }
+}
+
+objects! {
+    /// A read or a write of an open sysctl.
+    Request(kiocb);
+}
+
+exports! {
+    // Whether it is of a sysctl of the module's; the table itself is not looked at.
+    is_own_sysctl(request: &Request) -> bool = pidns_is_own_sysctl;
+}
+
+/// Whether the call that has these registers at its entry is about a sysctl of the module's. Any context.
+pub(crate) fn is_own(registers: &Registers) -> bool {
+    // SAFETY: That is the first argument of both functions below.
+    is_own_sysctl(unsafe { FromC::from_c(argument(registers, 0) as *mut kiocb) })
+}
+
+wrap! {
+    /// Wraps `fs/proc/proc_sysctl.c: proc_sys_read`, of a sysctl of the module's. Sleeps for as long as user space likes;
+    /// the module is kept meanwhile. One that goes has no sysctls any more.
+    fn proc_sys_read(request: *mut kiocb, to: *mut iov_iter) -> isize, original => {
+        with_module(original)
+    }
+
+    /// Wraps `proc_sys_write`, in the same way.
+    fn proc_sys_write(request: *mut kiocb, from: *mut iov_iter) -> isize, original => {
+        with_module(original)
+    }
+}
+
+/// `f`, with a reference to the module.
+#[inline]
+fn with_module(f: impl FnOnce() -> isize) -> isize {
+    match Loaded::get() {
+        Some(_loaded) => f(),
+        None => ENOENT.to_errno() as isize,
     }
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Reads the tables of src (imports!, and of hooks! what is wrapped). Writes the static calls that they want, for C: PIDNS_CALLS(X);
+# Reads the tables of src (imports!, and of hooks! what has an original). Writes the static calls that they want, for C: PIDNS_CALLS(X);
 # with -v want=originals, for Rust: the originals of the wrapped functions, by their names.
 
 BEGIN { if (want != "originals") print "#define PIDNS_CALLS(X) \\" }
@@ -16,6 +16,6 @@ function call(name) {
 { sub(/^ *(#\[cfg\(.*\)\] *)?/, "") }
 table == "imports!" && /^[a-z_0-9]+[;(<]/ { sub(/[;(<].*/, ""); call($0) }
 table == "hooks!" && / => / { name = $1 }
-table == "hooks!" && name && /;$/ { if (/, wrapped/) call(name); name = "" }
+table == "hooks!" && name && /;$/ { if (/, (wrapped|kept)/) call(name); name = "" }
 /call!\([a-z_]+\);$/ { sub(/.*call!\(/, ""); sub(/\);$/, ""); call($0) }
 END { print "" }

@@ -85,6 +85,8 @@ struct perf_event *perf_event_alloc(struct perf_event_attr *attr, int cpu, struc
 				    perf_overflow_handler_t overflow_handler, void *context,
 				    int cgroup_fd);
 void free_event_rcu(struct rcu_head *head);
+ssize_t proc_sys_read(struct kiocb *iocb, struct iov_iter *iter);
+ssize_t proc_sys_write(struct kiocb *iocb, struct iov_iter *iter);
 int proc_ns_dir_readdir(struct file *file, struct dir_context *ctx);
 struct dentry *proc_ns_dir_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
 struct dentry *proc_ns_instantiate(struct dentry *dentry, struct task_struct *task,
@@ -116,7 +118,6 @@ static const unsigned int PIDNS_GET_PID_NS_FOR_CHILDREN = PIDFD_GET_PID_FOR_CHIL
 
 /* Readers: tasks inside a function of the module that may sleep. */
 extern struct srcu_struct pidns_inside;
-extern spinlock_t pidns_holders_lock;
 
 #include "events.h"
 #include "shims.h"

@@ -5,6 +5,10 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
+#if IS_BUILTIN(CONFIG_FUSE_FS) && !defined(CONFIG_PID_NS)
+#include "../fs/fuse/fuse_i.h"
+#endif
+
 #define PIDNS_DEFINE_SHIMS
 #include "input.h"
 
@@ -14,7 +18,6 @@ MODULE_VERSION(PIDNS_VERSION);
 PIDNS_CALLS(PIDNS_DEFINE)
 
 DEFINE_SRCU(pidns_inside);
-DEFINE_SPINLOCK(pidns_holders_lock);
 
 #define CREATE_TRACE_POINTS
 #define CREATE_RUST_TRACE_POINTS

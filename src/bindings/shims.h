@@ -15,6 +15,8 @@
 SHIM(unsigned long, jmp_set, (unsigned long addr), return ftrace_jmp_set(addr))
 SHIM(void, set_ip, (struct ftrace_regs *fregs, unsigned long ip),
      ftrace_regs_set_instruction_pointer(fregs, ip))
+SHIM(unsigned long, argument, (struct ftrace_regs *fregs, unsigned int nr),
+     return ftrace_regs_get_argument(fregs, nr))
 
 /* Locks */
 SHIM(unsigned long, spin_lock_irqsave, (spinlock_t *lock),
@@ -34,6 +36,10 @@ SHIM(void, idr_init, (struct idr *idr), idr_init(idr))
 SHIM(void, idr_preload_end, (void), idr_preload_end())
 SHIM(struct kmem_cache *, cache_create, (const char *name, unsigned int size),
      return kmem_cache_create(name, size, 0, SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT, NULL))
+#ifdef CONFIG_MEM_ALLOC_PROFILING
+SHIM(void *, cache_alloc, (struct kmem_cache *cache, gfp_t flags),
+     return kmem_cache_alloc(cache, flags))
+#endif
 SHIM(void, init_work, (struct work_struct *work, work_func_t func), INIT_WORK(work, func))
 SHIM(struct workqueue_struct *, alloc_workqueue, (void),
      return alloc_workqueue("pidns", WQ_UNBOUND, 0))
@@ -61,8 +67,11 @@ SHIM(struct ns_common *, nsproxy_ns, (struct nsproxy *nsp, u32 type),
 SHIM(struct pid *, proc_pid, (struct inode *inode), return proc_pid(inode))
 SHIM(const struct proc_ns_operations *, proc_ns_ops, (struct inode *inode),
      return PROC_I(inode)->ns_ops)
+SHIM(bool, is_own_sysctl, (struct kiocb *iocb),
+     return within_module((unsigned long)PROC_I(file_inode(iocb->ki_filp))->sysctl_entry, THIS_MODULE))
 SHIM(struct super_block *, super_active, (struct super_block *sb),
      return atomic_inc_not_zero(&sb->s_active) ? sb : NULL)
+SHIM(struct inode *, inode_of, (struct dentry *dentry), return d_inode(dentry))
 SHIM(bool, dir_emit_dots, (struct file *file, struct dir_context *ctx),
      return dir_emit_dots(file, ctx))
 SHIM(void, log_memfd_refused, (int scope), pr_err_ratelimited(
@@ -84,9 +93,34 @@ SHIM(void, no_notify_signal_restore, (unsigned int flags), no_notify_signal_rest
 SHIM(void, set_current_idle, (void), set_current_state(TASK_IDLE | TASK_FREEZABLE))
 SHIM(void, set_current_running, (void), __set_current_state(TASK_RUNNING))
 
-/* Structures with fields that bindgen cannot see */
-SHIM(struct perf_event *, perf_event_of, (struct rcu_head *head),
-     return container_of(head, struct perf_event, rcu_head))
+/*
+ * Structures with fields that bindgen cannot see, and those that are private to their files: of the kernels that Kbuild
+ * lets pass
+ */
+#ifndef CONFIG_PID_NS
+/* The beginning of ipc/util.c: struct ipc_proc_iter. */
+SHIM(struct pid_namespace *, sysvipc_ns, (struct file *file),
+     struct { struct ipc_namespace *ns; struct pid_namespace *pid_ns; } *iter =
+		((struct seq_file *)file->private_data)->private;
+     return iter->pid_ns)
+/* That of kernel/bpf/task_iter.c: struct bpf_iter_seq_task_common. */
+SHIM(struct pid_namespace *, task_iterator_ns, (void *data), return *(struct pid_namespace **)data)
+/* That of fs/proc/root.c: struct proc_fs_context. */
+SHIM(struct pid_namespace *, proc_context_ns, (struct fs_context *fc),
+     return fc->fs_private ? *(struct pid_namespace **)fc->fs_private : NULL)
+#endif
+#if defined(CONFIG_PERF_EVENTS) && !defined(CONFIG_PID_NS)
+/* Among the flags of an event, a bit that the kernel does not use: its namespace is counted. */
+#define PIDNS_PERF_COUNTED BIT(31)
+SHIM(struct pid_namespace *, perf_event_mark, (struct perf_event *event),
+     event->attach_state |= PIDNS_PERF_COUNTED; return event->ns)
+SHIM(struct pid_namespace *, perf_event_marked, (struct rcu_head *head),
+     struct perf_event *event = container_of(head, struct perf_event, rcu_head);
+     return event->attach_state & PIDNS_PERF_COUNTED ? event->ns : NULL)
+#endif
+#if IS_BUILTIN(CONFIG_FUSE_FS) && !defined(CONFIG_PID_NS)
+SHIM(struct pid_namespace *, fuse_conn_ns, (struct fuse_conn *fc), return fc->pid_ns)
+#endif
 
 /*
  * A struct pid outlives the module, so the lock classes (lockdep's keys and names) must be the

@@ -16,7 +16,10 @@ pub(crate) use ns::HasPid;
 
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use {
-    table::Pidmap,
+    table::{
+        Pidmap,
+        DYING, //
+    },
     tasklist::{
         Tasklist,
         TasklistMut, //

@@ -7,7 +7,7 @@ use super::{
     ftrace::kernel_fn,
     symbol::{self, refuse},
 };
-use crate::bindings;
+use crate::{bindings, object::Registers};
 use core::{
     ffi::c_void,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -20,8 +20,9 @@ pub(crate) struct Hook {
     pub(crate) replacement: *const c_void,
     /// The call of the original, if the replacement calls it.
     pub(crate) original: Option<Call>,
-    /// Which calls are replaced, if not all are: a question about the current task, for any context.
-    pub(crate) when: Option<fn() -> bool>,
+    /// Which calls are replaced, if not all are: a question about the current task and the call's arguments, for any
+    /// context.
+    pub(crate) when: Option<fn(&Registers) -> bool>,
     /// Where the function is patched: its ftrace location. 0 until it is found.
     pub(crate) site: AtomicUsize,
     /// Whether the site becomes a jump; otherwise the function is redirected.
@@ -35,6 +36,7 @@ impl Hook {
     /// Finds the function's patch site.
     pub(super) fn find(&self) -> Result {
         let address = symbol::find(self.name)?;
+        symbol::find_no_part(self.name)?;
         let site = kernel_fn::ftrace_location(address);
         if site == 0 {
             return Err(refuse(
@@ -62,9 +64,9 @@ impl Hook {
             .store(jumps && self.when.is_none(), Ordering::Relaxed);
     }
 
-    /// Whether the call that the current task makes goes to the replacement.
-    pub(super) fn applies(&self) -> bool {
-        self.when.is_none_or(|applies| applies())
+    /// Whether the call that the current task makes with these `registers` goes to the replacement. To be asked once.
+    pub(super) fn applies(&self, registers: &Registers) -> bool {
+        self.when.is_none_or(|applies| applies(registers))
     }
 
     pub(super) fn jumps(&self) -> bool {
@@ -84,11 +86,14 @@ impl Hook {
     }
 }
 
+/// A replacement that takes over a reference to the module, which the condition of its hook leaves.
+pub(crate) struct Kept<F>(pub(crate) F);
+
 macro_rules! original {
     ($name:ident replaced) => {
         None
     };
-    ($name:ident wrapped) => {
+    ($name:ident $wrapped_or_kept:ident) => {
         Some($crate::hook::call!($name))
     };
 }
@@ -98,25 +103,44 @@ macro_rules! prototype {
     ($name:ident replaced) => {
         $crate::bindings::$name
     };
-    ($name:ident wrapped) => {
+    ($name:ident $wrapped_or_kept:ident) => {
         $crate::imports::original::$name
     };
 }
 
+/// The function that takes the place of the kernel's.
+macro_rules! replacement {
+    ($replacement:path, kept) => {
+        $replacement.0
+    };
+    ($replacement:path, $other:ident) => {
+        $replacement
+    };
+}
+
 macro_rules! condition {
-    () => {
+    (kept) => {
+        Some($crate::module::keep)
+    };
+    ($kind:ident) => {
         None
     };
-    ($when:path) => {
+    ($kind:ident $when:path) => {
         Some($when)
     };
 }
 
 /// A table of hooked functions, and their originals.
 ///
-/// `name => replacement, replaced;` or `wrapped`, if the replacement calls the original; with
-/// `when condition` the calls to which that does not apply go to the original at once, without a
-/// frame of the module's: for functions that sleep for as long as somebody likes.
+/// `name => replacement, kind;`, where the kind is
+///
+/// * `replaced`, if the replacement does not call the original;
+/// * `wrapped`, if it does. Nothing in it waits for user space, touches its memory, or opens what it names;
+/// * `kept`, if anything does. Such a call has a reference to the module, so that an unload is refused meanwhile, and
+///   goes to the original at once, without a frame of the module's, if there is none to be had: the module comes or goes.
+///
+/// With `when condition` the calls to which that does not apply go to the original at once, too; that of a `kept` one
+/// leaves the reference.
 macro_rules! hooks {
     ($($(#[$cfg:meta])* $name:ident => $replacement:path, $kind:ident $(when $when:path)?;)*) => {
         const COUNT: usize = [$($(#[$cfg])* stringify!($name)),*].len();
@@ -130,9 +154,9 @@ macro_rules! hooks {
                     Ok(name) => name,
                     Err(_) => c"",
                 },
-                replacement: $replacement as *const ::core::ffi::c_void,
+                replacement: $crate::hook::replacement!($replacement, $kind) as *const ::core::ffi::c_void,
                 original: $crate::hook::original!($name $kind),
-                when: $crate::hook::condition!($($when)?),
+                when: $crate::hook::condition!($kind $($when)?),
                 site: ::core::sync::atomic::AtomicUsize::new(0),
                 jumps: ::core::sync::atomic::AtomicBool::new(false),
             }
@@ -140,12 +164,12 @@ macro_rules! hooks {
 
         const _: () = {
             $($(#[$cfg])* {
-                let _ = [$crate::hook::prototype!($name $kind), $replacement];
+                let _ = [$crate::hook::replacement!($replacement, $kind), $crate::hook::prototype!($name $kind)];
             })*
         };
     };
 }
-pub(crate) use {condition, hooks, original, prototype};
+pub(crate) use {condition, hooks, original, prototype, replacement};
 
 /// All hooked functions, in some tables.
 pub(crate) struct Table(pub(crate) &'static [&'static [Hook]]);

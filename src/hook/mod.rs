@@ -20,13 +20,15 @@ mod redirect;
 mod symbol;
 mod wrap;
 
+#[allow(unused_imports, reason = "not every mode uses all")]
 pub(crate) use {
     call::{call, imports, Call},
-    hook::{condition, hooks, original, prototype, Hook, Table},
+    hook::{condition, hooks, original, prototype, replacement, Hook, Kept, Table},
     symbol::Data,
     wrap::{
         callbacks,
-        wrap, //
+        wrap,
+        wrap_kept, //
     },
 };
 
@@ -34,6 +36,10 @@ use crate::{bindings, module};
 use jump::{can_jump, Jumps};
 use kernel::prelude::*;
 use redirect::Redirects;
+
+#[cfg(not(CONFIG_PID_NS))]
+pub(crate) use ftrace::msleep;
+pub(crate) use redirect::argument;
 
 /// What a module needs of its kernel.
 pub(crate) struct Needs {

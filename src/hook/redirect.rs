@@ -11,17 +11,15 @@ use super::{
     wrap::callbacks,
 };
 use crate::{
-    bindings::{self, ftrace_ops, ftrace_regs},
+    bindings::{self, ftrace_ops},
     edge::{exports, IntoC, Passed},
-    object::{fields, objects, Object},
+    object::{fields, objects, Object, Registers},
 };
 use kernel::{error::to_result, ffi::c_ulong, prelude::*};
 
 objects! {
     /// An `ftrace_ops` of [`Ops`].
     TableOps(ftrace_ops);
-    /// The registers of a call.
-    Registers(ftrace_regs);
 }
 
 fields! {
@@ -71,6 +69,9 @@ impl IntoC for &mut Ops {
 }
 
 exports! {
+    // An argument of a call, by its number: it is not followed.
+    argument(registers: &Registers, nr: u32) -> usize = pidns_argument;
+
     // One more site; at one that is none of the table's the function goes on. May sleep.
     ftrace_set_filter_ip(ops: &mut Ops, site: usize, remove: c_int, reset: c_int) -> c_int = ftrace_set_filter_ip;
 }
@@ -116,7 +117,8 @@ callbacks! {
     /// Any context, preemption disabled; sleeps and locks nothing.
     fn redirect(ip: c_ulong, _parent: c_ulong, ops: &TableOps, registers: &Registers) {
         let mut hooks = ops.table().0.all();
-        if let Some(hook) = hooks.find(|hook| hook.site() == ip && hook.applies()) {
+        let hook = hooks.find(|hook| hook.site() == ip);
+        if let Some(hook) = hook.filter(|hook| hook.applies(registers)) {
             // SAFETY: The registers are those at the function's entry, and the replacement has its type.
             unsafe { bindings::pidns_set_ip(registers.as_ptr(), hook.replacement()) };
         }

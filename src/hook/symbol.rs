@@ -16,7 +16,10 @@ use core::{
     ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };
-use kernel::{prelude::*, str::CStr};
+use kernel::{
+    prelude::*,
+    str::{CStr, CString},
+};
 
 /// A datum of the kernel that is not exported.
 pub(crate) struct Data<T> {
@@ -95,12 +98,8 @@ struct Matches {
     address: Cell<usize>,
 }
 
-/// The address of the kernel's only symbol `name`.
-///
-/// # Errors
-///
-/// `ENOENT` if there is none, `ENOTUNIQ` if there are several; the log names it.
-pub(super) fn find(name: &'static CStr) -> Result<usize> {
+/// The kernel's symbols `name`.
+fn matches_of(name: &CStr) -> Matches {
     callbacks! {
         /// Counts a match.
         fn count(matches: Passed<'_, Matches>, address: c_ulong) -> c_int {
@@ -118,9 +117,36 @@ pub(super) fn find(name: &'static CStr) -> Result<usize> {
             (&raw const matches).cast_mut().cast(),
         )
     };
+    matches
+}
+
+/// The address of the kernel's only symbol `name`.
+///
+/// # Errors
+///
+/// `ENOENT` if there is none, `ENOTUNIQ` if there are several; the log names it.
+pub(super) fn find(name: &'static CStr) -> Result<usize> {
+    let matches = matches_of(name);
     match matches.count.get() {
         0 => Err(refuse("this kernel has no", name, ENOENT)),
         1 => Ok(matches.address.get()),
         _ => Err(refuse("this kernel has more than one", name, enotuniq())),
     }
+}
+
+/// Makes sure that the compiler has made no other function of a part of `name`, which its callers might call in its place.
+///
+/// # Errors
+///
+/// `ENOTUNIQ` if there is one, `ENOMEM`.
+pub(super) fn find_no_part(name: &'static CStr) -> Result {
+    for suffix in ["part", "isra", "constprop"] {
+        for nr in 0..2 {
+            let part = CString::try_from_fmt(fmt!("{}.{}.{}", name, suffix, nr))?;
+            if matches_of(&part).count.get() != 0 {
+                return Err(refuse("this kernel's compiler has split", name, enotuniq()));
+            }
+        }
+    }
+    Ok(())
 }

@@ -54,6 +54,49 @@ macro_rules! wrap {
 }
 pub(crate) use wrap;
 
+/// The same, of a function in which user space decides how long it takes: in a page fault that a FUSE server answers when
+/// it likes, behind an `execve` that reads from one, while it opens what it names. The tables of hooks have it as `kept`.
+macro_rules! wrap_kept {
+    ($(
+        $(#[$meta:meta])*
+        fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?,
+            $original:ident $(, $held:ident: $token:ty = $of:expr)? => $body:block
+    )*) => {$(
+        $(#[$meta])*
+        #[allow(non_upper_case_globals, reason = "it has the kernel's name")]
+        pub(crate) const $name: $crate::hook::Kept<
+            unsafe extern "C" fn($(<$type as $crate::edge::FromC>::C),*) $(-> $result)?
+        > = {
+            /// # Safety
+            ///
+            /// The kernel's: it is called in the place of the function that it replaces, with a reference to the module.
+            unsafe extern "C" fn kept(
+                $($argument: <$type as $crate::edge::FromC>::C),*
+            ) $(-> $result)? {
+                #[allow(unused_variables, reason = "some look at no argument but pass it on")]
+                #[inline(always)]
+                fn replacement(
+                    $original: impl FnOnce() $(-> $result)?,
+                    $($argument: $type,)*
+                    $($held: $token,)?
+                ) $(-> $result)? $body
+
+                // SAFETY: As in `wrap`; the reference to the module was left for this call alone.
+                unsafe {
+                    let _loaded = $crate::module::Loaded::from_raw();
+                    replacement(
+                        || $crate::imports::original::$name($($argument),*),
+                        $(<$type as $crate::edge::FromC>::from_c($argument),)*
+                        $(<$token as $crate::edge::FromC>::from_c($of),)?
+                    )
+                }
+            }
+            $crate::hook::Kept(kept)
+        };
+    )*};
+}
+pub(crate) use wrap_kept;
+
 /// Writes `extern "C"` functions that the kernel calls, in the place of one of its own (`replaced`) or because it was
 /// given their address. Their arguments are seen as the types say, as in [`wrap`].
 macro_rules! callbacks {

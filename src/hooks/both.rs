@@ -4,11 +4,14 @@
 //!
 //! `docs/ARCHITECTURE.md` says why each function is hooked.
 
-use crate::{hook::hooks, signal};
+use crate::{hook::hooks, signal, sysctl};
 
 hooks! {
+    // Sysctls of the module's, while it comes or goes.
+    proc_sys_read => sysctl::proc_sys_read, wrapped when sysctl::is_own;
+    proc_sys_write => sysctl::proc_sys_write, wrapped when sysctl::is_own;
     // The two sides of an init.
     send_signal_locked => signal::send_signal_locked, replaced;
     dequeue_signal => signal::dequeue_signal, wrapped;
-    ptrace_stop => signal::ptrace_stop, wrapped when signal::is_handed_over;
+    ptrace_stop => signal::ptrace_stop, kept when signal::shows_signal;
 }

@@ -38,41 +38,41 @@ hooks! {
     #[cfg(CONFIG_CUSE = "y")]
     cuse_fc_release => surface::fuse::cuse_fc_release, wrapped;
     #[cfg(CONFIG_PERF_EVENTS)]
-    perf_event_alloc => surface::perf::perf_event_alloc, wrapped;
+    perf_event_alloc => surface::perf::perf_event_alloc, kept;
     #[cfg(CONFIG_PERF_EVENTS)]
     free_event_rcu => surface::perf::free_event_rcu, wrapped;
 
     // Files of namespaces: links in procfs, nsfs, file handles, listns(2).
-    proc_ns_dir_readdir => surface::procns::proc_ns_dir_readdir, wrapped;
+    proc_ns_dir_readdir => surface::procns::proc_ns_dir_readdir, kept;
     proc_ns_dir_lookup => surface::procns::proc_ns_dir_lookup, wrapped;
-    proc_ns_get_link => surface::procns::proc_ns_get_link, wrapped;
-    proc_ns_readlink => surface::procns::proc_ns_readlink, wrapped;
+    proc_ns_get_link => surface::procns::proc_ns_get_link, wrapped when surface::procns::follows_own;
+    proc_ns_readlink => surface::procns::proc_ns_readlink, wrapped when surface::procns::reads_own;
     nsfs_init_inode => surface::nsfs::nsfs_init_inode, wrapped;
     nsfs_evict => surface::nsfs::nsfs_evict, wrapped;
     nsfs_fh_to_dentry => surface::nsfs::nsfs_fh_to_dentry, wrapped;
     is_current_namespace => surface::nsfs::is_current_namespace, wrapped;
 
     // What pidfds, procfs and perf tell.
-    pidfd_ioctl => surface::pidfd::pidfd_ioctl, wrapped;
+    pidfd_ioctl => surface::pidfd::pidfd_ioctl, kept;
     pidfd_show_fdinfo => surface::pidfd::pidfd_show_fdinfo, wrapped;
-    proc_pid_status => surface::status::proc_pid_status, wrapped;
-    proc_parse_param => surface::pidns_option::proc_parse_param, wrapped;
+    proc_pid_status => surface::status::proc_pid_status, kept;
+    proc_parse_param => surface::pidns_option::proc_parse_param, kept;
     #[cfg(CONFIG_PERF_EVENTS)]
     perf_event_namespaces_output => surface::perf::perf_event_namespaces_output, wrapped;
 
     // System calls that were compiled without their part for pid namespaces.
     #[cfg(CONFIG_X86_64)]
-    __x64_sys_setns => surface::setns::__x64_sys_setns, wrapped;
+    __x64_sys_setns => surface::setns::__x64_sys_setns, kept;
     #[cfg(CONFIG_IA32_EMULATION)]
-    __ia32_sys_setns => surface::setns::__ia32_sys_setns, wrapped;
+    __ia32_sys_setns => surface::setns::__ia32_sys_setns, kept;
     #[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_X86_64))]
-    __x64_sys_memfd_create => surface::memfd::__x64_sys_memfd_create, wrapped;
+    __x64_sys_memfd_create => surface::memfd::__x64_sys_memfd_create, kept;
     #[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_IA32_EMULATION))]
-    __ia32_sys_memfd_create => surface::memfd::__ia32_sys_memfd_create, wrapped;
+    __ia32_sys_memfd_create => surface::memfd::__ia32_sys_memfd_create, kept;
 
     // A namespace's root may reboot the namespace, and nothing else.
     #[cfg(CONFIG_X86_64)]
-    __x64_sys_reboot => surface::reboot::__x64_sys_reboot, wrapped;
+    __x64_sys_reboot => surface::reboot::__x64_sys_reboot, kept;
     #[cfg(CONFIG_IA32_EMULATION)]
-    __ia32_sys_reboot => surface::reboot::__ia32_sys_reboot, wrapped;
+    __ia32_sys_reboot => surface::reboot::__ia32_sys_reboot, kept;
 }

@@ -45,7 +45,6 @@ exports! {
     make_kuid(user_ns: &UserNs, uid: u32) -> bindings::kuid_t = make_kuid;
 
     // Arithmetic of addresses: what it returns is not followed.
-    perf_event_of(head: *mut bindings::callback_head) -> *mut bindings::perf_event = pidns_perf_event_of;
 
     // May sleep.
     cond_resched() = pidns_cond_resched;

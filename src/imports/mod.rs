@@ -21,12 +21,13 @@ pub(crate) use both::{
 };
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use own::{
+    Ucounts, //
     DELAYED_PUT_PID,
     NSFS_MNT,
     NS_OPERATIONS,
     PIDMAP_LOCK,
     PROC_NS_INSTANTIATE,
-    TASKLIST_LOCK, //
+    TASKLIST_LOCK,
 };
 
 #[cfg(not(CONFIG_PID_NS))]
@@ -35,11 +36,20 @@ pub(crate) use supply_exports::Workqueue;
 use crate::hook::Call;
 use kernel::prelude::*;
 
+/// `include/linux/slab.h: kmem_cache_alloc`, a macro that tells an allocation profile where it stands.
+#[cfg(not(CONFIG_MEM_ALLOC_PROFILING))]
+pub(crate) use crate::bindings::kmem_cache_alloc_noprof as cache_alloc;
+#[cfg(CONFIG_MEM_ALLOC_PROFILING)]
+pub(crate) use crate::bindings::pidns_cache_alloc as cache_alloc;
+
 /// Functions of the kernel, to be called.
 pub(crate) mod kernel_fn {
     pub(crate) use super::{both::kernel_fn::*, exports::*};
     #[cfg(not(CONFIG_PID_NS))]
-    pub(crate) use super::{own::kernel_fn::*, supply_exports::*};
+    pub(crate) use {
+        super::{own::kernel_fn::*, supply_exports::*},
+        crate::hook::msleep,
+    };
 }
 
 /// The originals of hooked functions, to be called: of those that a table of hooks has as `wrapped`.

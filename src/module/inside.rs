@@ -3,8 +3,6 @@
 //! Who is inside the module, so that its text does not go from under them.
 
 #[cfg(not(CONFIG_PID_NS))]
-use super::loaded::Loaded;
-#[cfg(not(CONFIG_PID_NS))]
 use crate::bindings;
 use crate::edge::exports;
 #[cfg(not(CONFIG_PID_NS))]
@@ -22,7 +20,8 @@ fn inside() -> &'static Srcu {
     unsafe { &*(&raw const bindings::pidns_inside).cast() }
 }
 
-/// A task inside a function of the module that may sleep.
+/// A task inside a function of the module that may sleep, but not for as long as user space likes: an unload waits for
+/// it. Where user space decides how long it takes, a function is `kept` ([`crate::hook::hooks`]).
 ///
 /// Functions that cannot sleep need none: [`drain`] waits for them by Tasks RCU.
 #[cfg(not(CONFIG_PID_NS))]
@@ -37,30 +36,6 @@ impl Inside {
     pub(crate) fn enter() -> Self {
         Self {
             _reader: inside().read_lock(),
-        }
-    }
-}
-
-/// A task inside a function of the module in which user space decides how long it stays: in a page
-/// fault that a FUSE server answers when it likes, behind an `execve` that reads from one.
-///
-/// While the module is complete it is kept: `rmmod` is refused at once instead of waiting, which
-/// nobody could interrupt.
-#[cfg(not(CONFIG_PID_NS))]
-pub(crate) struct Pinned {
-    /// Goes first: the task is still counted when the module may go.
-    _loaded: Option<Loaded>,
-    _inside: Inside,
-}
-
-#[cfg(not(CONFIG_PID_NS))]
-impl Pinned {
-    /// Enters. Any context in which an SRCU reader may start.
-    pub(crate) fn enter() -> Self {
-        let inside = Inside::enter();
-        Self {
-            _loaded: Loaded::get(),
-            _inside: inside,
         }
     }
 }

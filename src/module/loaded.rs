@@ -3,7 +3,17 @@
 //! References to the module: while there is one it cannot go.
 
 use super::is_live;
-use crate::{bindings, compat::this_module};
+use crate::{bindings, compat::this_module, object::Registers};
+
+/// The condition of functions that are hooked as `kept`: leaves a reference to the module, unless that comes or goes. Any
+/// context.
+#[cfg_attr(
+    CONFIG_PID_NS,
+    allow(dead_code, reason = "all of them have conditions of their own")
+)]
+pub(crate) fn keep(_registers: &Registers) -> bool {
+    Loaded::get().map(Loaded::into_raw).is_some()
+}
 
 /// A reference to the module. Every namespace of ours has one, and every file of the first
 /// namespace. Any context.

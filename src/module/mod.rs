@@ -7,8 +7,8 @@ mod loaded;
 
 pub(crate) use inside::drain;
 #[cfg(not(CONFIG_PID_NS))]
-pub(crate) use inside::{synchronize_rcu_tasks, Inside, Pinned};
-pub(crate) use loaded::Loaded;
+pub(crate) use inside::{synchronize_rcu_tasks, Inside};
+pub(crate) use loaded::{keep, Loaded};
 
 use core::sync::atomic::{AtomicBool, Ordering};
 

@@ -2,9 +2,8 @@
 
 //! A namespace's end, when the last reference to it is gone.
 //!
-//! In three steps: a worker takes it out of the tree and lets the module go; an RCU grace period
-//! later, as in mainline, its user may have another one; and after a Tasks RCU grace period its
-//! memory is freed. `put_pid` still reads `pid_cachep` after it dropped the last reference: in a
+//! In three steps: a worker takes it out of the tree and lets the module go; there is an RCU grace period, as in mainline;
+//! and after a Tasks RCU grace period its memory is freed, and its user may have another one. `put_pid` still reads `pid_cachep` after it dropped the last reference: in a
 //! softirq, for which RCU waits, or in a task that may be preempted in between, for which Tasks RCU
 //! waits. RCU also waits for readers that found the namespace by a pid.
 
@@ -15,6 +14,7 @@ use crate::{
         callback_head,
         pid_namespace, //
     },
+    chain::DYING,
     events,
     hook::callbacks,
     imports::{
@@ -28,6 +28,7 @@ use crate::{
         PidNs, //
     },
 };
+use core::sync::atomic::Ordering;
 
 /// # Safety
 ///
@@ -37,7 +38,12 @@ pub(super) unsafe fn destroy(ns: *mut pid_namespace) {
     // destroyed when the module goes, and waits. The reference to the module is the namespace's own,
     // from its creation.
     unsafe {
-        events::ns_destroy(PidNs::from_ptr(ns));
+        let known = PidNs::from_ptr(ns);
+        if known.pid_allocated() & bindings::PIDNS_ADDING != 0 {
+            // Nobody has ever lived in it.
+            DYING.fetch_add(1, Ordering::Relaxed);
+        }
+        events::ns_destroy(known);
         bindings::__ns_tree_remove(&raw mut (*ns).ns, PID_NS_TREE.get());
         kernel_fn::unregister_pidns_sysctls(ns);
         kernel_fn::__ns_common_free(&raw mut (*ns).ns);
@@ -55,19 +61,28 @@ by_part! {
 }
 
 callbacks! {
-    /// The end of the RCU grace period (`kernel/pid_namespace.c: delayed_free_pidns`).
+    /// The end of the RCU grace period.
     fn after_rcu(ns: ByRcu<'_>) {
-        let ns = ns.0.as_ptr();
-        // SAFETY: Nobody holds it. What it has is taken back once, and its `rcu` is free again.
-        unsafe {
-            kernel_fn::dec_ucount((*ns).ucounts, bindings::ucount_type_UCOUNT_PID_NAMESPACES);
-            bindings::pidns_put_user_ns((*ns).user_ns);
-            bindings::call_rcu_tasks(&raw mut (*ns).rcu, Some(free));
-        }
+        // SAFETY: Nobody holds it, and its `rcu` is free again.
+        unsafe { bindings::call_rcu_tasks(&raw mut (*ns.0.as_ptr()).rcu, Some(free)) };
     }
 
-    /// The end of the Tasks RCU grace period.
+    /// The end of the Tasks RCU grace period (`kernel/pid_namespace.c: delayed_free_pidns`). Only now its user may have
+    /// another one in its place: a limit on namespaces is one on their memory.
     fn free(blank: BlankByRcu) {
-        drop(blank.0);
+        let mut blank = blank.0;
+        let ns = &mut blank.get().ns;
+        // SAFETY: What it has is taken back once.
+        unsafe {
+            kernel_fn::dec_ucount(ns.ucounts, bindings::ucount_type_UCOUNT_PID_NAMESPACES);
+            bindings::pidns_put_user_ns(ns.user_ns);
+        }
+        drop(blank);
+        DYING.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Whether there are namespaces that are about to be freed: their last task is gone, and was reaped.
+pub(super) fn is_any_dying() -> bool {
+    DYING.load(Ordering::Relaxed) != 0
 }

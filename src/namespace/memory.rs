@@ -10,7 +10,7 @@ use crate::{
         kmem_cache,
         pid_namespace, //
     },
-    imports::kernel_fn,
+    imports::{cache_alloc, kernel_fn},
     object::FromC,
 };
 use core::{
@@ -112,7 +112,7 @@ impl Blank {
     pub(super) fn new() -> Result<Self> {
         let flags = bindings::GFP_KERNEL | bindings::__GFP_ZERO;
         // SAFETY: The cache exists while the module is loaded.
-        let memory = unsafe { bindings::kmem_cache_alloc_noprof(NAMESPACES.get(), flags) };
+        let memory = unsafe { cache_alloc(NAMESPACES.get(), flags) };
         if memory.is_null() {
             return Err(ENOMEM);
         }

@@ -13,12 +13,7 @@ pub(crate) mod reaper;
 mod reference;
 
 pub(crate) use create::create;
-pub(crate) use holder::Holder;
-pub(crate) use reference::{
-    Keeper,
-    Last,
-    Reference, //
-};
+pub(crate) use reference::Reference;
 
 use crate::{
     bindings,

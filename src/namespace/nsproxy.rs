@@ -10,12 +10,10 @@
 //! current system call, which holds it until it returns (`namespace::create`), or `setns` was given a
 //! file or a process of it, which it keeps until the new one is installed.
 
-use super::{
-    reference::{
-        Keeper,
-        Last, //
-    },
-    Reference, //
+use super::holder::{
+    self,
+    Going,
+    Holder, //
 };
 use crate::{
     hook::wrap,
@@ -25,26 +23,23 @@ use crate::{
     },
 };
 
-/// `nsproxy_ns_active_get` counts it.
-impl Keeper for NsProxy {
+// SAFETY: What an `nsproxy` has does not change while it is installed.
+unsafe impl Holder for NsProxy {
     #[inline(always)]
-    fn kept(&self) -> &PidNs {
-        self.pid_ns_for_children()
+    fn ns(&self) -> Option<&PidNs> {
+        Some(self.pid_ns_for_children())
     }
 }
 
 wrap! {
     /// Wraps `fs/nsfs.c: nsproxy_ns_active_get`: `proxy` is being installed in a task. Never sleeps.
     fn nsproxy_ns_active_get(proxy: &NsProxy), original => {
-        // `nsproxy_ns_active_put` takes the reference over.
-        Reference::get(proxy.pid_ns_for_children()).into_raw();
+        holder::hold(proxy);
         original();
     }
 
     /// Wraps `fs/nsfs.c: nsproxy_ns_active_put`: the last task has left `proxy`, which was installed. Never sleeps.
-    fn nsproxy_ns_active_put(proxy: Last<'_, NsProxy>), original => {
-        let held = proxy.into_reference();
+    fn nsproxy_ns_active_put(proxy: Going<NsProxy>), original => {
         original();
-        drop(held);
     }
 }

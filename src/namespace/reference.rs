@@ -33,7 +33,6 @@ use crate::{
     },
 };
 use core::{
-    marker::PhantomData,
     mem,
     ops::Deref,
     ptr, //
@@ -135,39 +134,6 @@ impl Drop for Reference {
                 &raw mut (*self.0).work,
             )
         };
-    }
-}
-
-/// What keeps a pointer to a namespace, and a reference that was left with it ([`Reference::into_raw`]), if the namespace
-/// is one of ours.
-pub(crate) trait Keeper: Object {
-    /// The namespace.
-    fn kept(&self) -> &PidNs;
-}
-
-/// What is passed for the last time: its reference is the receiver's.
-pub(crate) struct Last<'a, T>(PhantomData<&'a T>, Reference);
-
-impl<T: Keeper> FromC for Last<'_, T> {
-    type C = *mut T::C;
-
-    #[inline(always)]
-    unsafe fn from_c(keeper: *mut T::C) -> Self {
-        // SAFETY: The caller's promise.
-        unsafe {
-            Self(
-                PhantomData,
-                Reference::from_raw(T::from_ptr(keeper).kept().as_ptr()),
-            )
-        }
-    }
-}
-
-impl<T> Last<'_, T> {
-    /// The reference.
-    #[inline(always)]
-    pub(crate) fn into_reference(self) -> Reference {
-        self.1
     }
 }
 

@@ -260,7 +260,8 @@ fn show_header(to: &SeqFile) -> c_int {
 /// * its inode number, as of `/proc/PID/ns/pid`, its level, its parent's inode number, that of the user
 ///   namespace that owns it;
 /// * its init's number in the initial namespace (nothing before that is born);
-/// * how many living processes have a number in it, those of the namespaces below included;
+/// * how many living processes have a number in it, those of the namespaces below included; `many` where thousands of
+///   numbers are in use;
 /// * how many numbers are in use: of threads, of zombies, of sessions and process groups that outlived the
 ///   process that they are named after;
 /// * how many signals the init's protection has dropped, and how many from ancestors had their default action;
@@ -284,7 +285,7 @@ fn show_namespace(to: &SeqFile, ns: &PidNs) -> c_int {
         OrNone(parent),
         ns.user_ns().inum(),
         OrNone(init.map(Task::tgid_nr)),
-        living(ns, &rcu),
+        Living::of(ns, &rcu),
         ns.pid_allocated() & !bindings::PIDNS_ADDING,
         dropped,
         acted,
@@ -305,15 +306,39 @@ fn process<'a>(pid: &Pid, rcu: &'a rcu::Guard) -> Option<&'a Task> {
     pid.task_of_type(PidType::Tgid, rcu)
 }
 
-/// How many living processes have a number in `ns`.
-fn living(ns: &PidNs, rcu: &rcu::Guard) -> usize {
-    let mut count = 0;
-    let mut nr = 1;
-    while let Some((found, pid)) = ns.find_from(nr, rcu) {
-        count += usize::from(process(pid, rcu).is_some_and(|task| task.is_process_alive()));
-        nr = found + 1;
+/// How many living processes have a number in a namespace. A member can make it many, so not all numbers are looked at:
+/// they are walked in one RCU section.
+struct Living {
+    count: usize,
+    /// There were numbers left.
+    more: bool,
+}
+
+impl Living {
+    /// How many numbers are looked at.
+    const NUMBERS: usize = 4096;
+
+    fn of(ns: &PidNs, rcu: &rcu::Guard) -> Self {
+        let mut count = 0;
+        let mut nr = 1;
+        for _ in 0..Self::NUMBERS {
+            let Some((found, pid)) = ns.find_from(nr, rcu) else {
+                return Self { count, more: false };
+            };
+            count += usize::from(process(pid, rcu).is_some_and(|task| task.is_process_alive()));
+            nr = found + 1;
+        }
+        Self { count, more: true }
     }
-    count
+}
+
+impl Display for Living {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.more {
+            return f.pad("many");
+        }
+        self.count.fmt(f)
+    }
 }
 
 /// The name of a task: bytes of its own choice.

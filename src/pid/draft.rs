@@ -15,7 +15,7 @@ use crate::{
         },
         Pidmap, //
     },
-    imports::kernel_fn,
+    imports::{cache_alloc, kernel_fn},
     namespace::{
         self,
         Reference, //
@@ -61,7 +61,7 @@ impl<'a> Draft<'a> {
         // SAFETY: The cache is that of the pids of `ns`, and this its memory, with nothing in it. The kernel's own pid
         // knows the classes of the locks.
         let pid = unsafe {
-            let memory = bindings::kmem_cache_alloc_noprof(ns.pid_cachep(), bindings::GFP_KERNEL);
+            let memory = cache_alloc(ns.pid_cachep(), bindings::GFP_KERNEL);
             let new: *mut bindings::pid = memory.cast();
             if new.is_null() {
                 return Err(ENOMEM);

@@ -14,9 +14,9 @@ use crate::{
         kernel_fn,
         DELAYED_PUT_PID, //
     },
-    namespace::{
-        Keeper,
-        Last, //
+    namespace::holder::{
+        Going,
+        Holder, //
     },
     object::{
         Object,
@@ -62,11 +62,12 @@ pub(super) unsafe fn release(pid: &Pid) {
 
 type RcuCallback = unsafe extern "C" fn(*mut bindings::callback_head);
 
-/// One of a namespace of ours came from `alloc_pid`, which left the reference with it.
-impl Keeper for Pid {
+// SAFETY: A pid's namespace never changes. One of a namespace of ours came from `alloc_pid`, which left the reference with
+// it.
+unsafe impl Holder for Pid {
     #[inline(always)]
-    fn kept(&self) -> &PidNs {
-        self.ns()
+    fn ns(&self) -> Option<&PidNs> {
+        Some(Pid::ns(self))
     }
 }
 
@@ -78,9 +79,7 @@ wrap! {
     /// namespace's memory waits for Tasks RCU and RCU (see `namespace::destroy`).
     ///
     /// Any context; never sleeps.
-    fn pidfs_free_pid(pid: Last<'_, Pid>), original => {
-        let ns = pid.into_reference();
+    fn pidfs_free_pid(pid: Going<Pid>), original => {
         original();
-        drop(ns);
     }
 }

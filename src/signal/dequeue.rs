@@ -16,6 +16,7 @@ use super::{
         Sender,
         SIGKILL, //
     },
+    window, //
 };
 use crate::{
     bindings::{
@@ -95,13 +96,16 @@ fn dequeue_by_init(mut siglock: OwnSiglock<'_>, info: &Siginfo, type_: &Cell<pid
                 let also_from_outside = next.is_also_from_outside();
                 // One that is out of date must not lead to another, of which nothing is known here.
                 let only = sigset::all_but(timers);
+                window::open(siglock.me(), timers);
                 let sig = dequeue(&mut siglock, Some(&only), info, type_);
+                let arrived = window::close(siglock.me());
                 if sig == 0 {
                     continue;
                 }
                 // In its place the kernel may have taken another of the same number: if an ancestor has sent one, that
                 // acts in any case.
-                let outside = also_from_outside && info.code() != bindings::SI_TIMER;
+                let from_outside = also_from_outside || arrived;
+                let outside = from_outside && info.code() != bindings::SI_TIMER;
                 (sig, outside.then_some(Sender::Ancestor))
             }
         };

@@ -28,12 +28,13 @@ mod target;
 mod to_init;
 pub(crate) mod two_sided;
 mod verdict;
+mod window;
 
 #[cfg(CONFIG_DEBUG_FS)]
 pub(crate) use report::counts;
 /// What replaces the kernel's functions.
 pub(crate) use {
     dequeue::dequeue_signal,
-    ptrace::{is_handed_over, ptrace_stop},
+    ptrace::{ptrace_stop, shows_signal},
     send::send_signal_locked,
 };

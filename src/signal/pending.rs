@@ -7,7 +7,8 @@ use super::{
         Linked,
         ReadOnly, //
     },
-    sigset::Sigset, //
+    sigset::Sigset,
+    verdict, //
 };
 use crate::{
     bindings::{
@@ -19,7 +20,10 @@ use crate::{
         sigset_t, //
     },
     edge::exports,
-    imports::SIGQUEUE_CACHE,
+    imports::{
+        cache_alloc,
+        SIGQUEUE_CACHE, //
+    },
     object::{
         fields,
         setters,
@@ -73,6 +77,8 @@ fields! {
         fixed flags: c_int = flags;
         /// The signal.
         fixed signo: c_int = info.__bindgen_anon_1.si_signo;
+        /// Where that comes from.
+        fixed code: c_int = info.__bindgen_anon_1.si_code;
     }
 }
 
@@ -101,6 +107,13 @@ impl Entry {
     pub(super) fn is_of_timer(&self) -> bool {
         self.flags() & bindings::SIGQUEUE_PREALLOC as c_int != 0
     }
+
+    /// Whether its marks are there until its signal is taken, and are looked at then: it is no timer's, nor one that
+    /// `kernel/signal.c: dequeue_synchronous_signal` takes.
+    pub(super) fn keeps_marks(&self) -> bool {
+        let is_fault = verdict::is_synchronous(self.signo()) && self.code() > 0;
+        !self.is_of_timer() && !is_fault
+    }
 }
 
 exports! {
@@ -116,9 +129,7 @@ impl Queue {
         // SAFETY: The cache is the one that the kernel returns entries to, and an entry that no user is charged for
         // has no `ucounts`. Head and last element are links, which the lock protects.
         unsafe {
-            let entry =
-                bindings::kmem_cache_alloc_noprof(*SIGQUEUE_CACHE.get(), bindings::GFP_ATOMIC)
-                    .cast::<sigqueue>();
+            let entry = cache_alloc(*SIGQUEUE_CACHE.get(), bindings::GFP_ATOMIC).cast::<sigqueue>();
             if entry.is_null() {
                 return;
             }

@@ -13,22 +13,35 @@ use super::{
     take::take,
     to_init::queue_again,
     two_sided,
-    verdict::Sender, //
+    verdict::{
+        self,
+        Disposition,
+        Sender, //
+    },
 };
 use crate::{
     bindings::{
         self,
+        kernel_siginfo,
         pid_type,
         task_struct, //
     },
-    hook::wrap,
+    hook::{
+        argument,
+        wrap_kept, //
+    },
     imports::kernel_fn,
-    module::Loaded,
+    module::{
+        keep,
+        Loaded, //
+    },
     object::{
         fields,
         FromC,
         Object,
+        Registers,
         Siginfo,
+        SignalStruct,
         Task, //
     },
     task::Current,
@@ -57,6 +70,16 @@ fields! {
     }
 }
 
+fields! {
+    SignalStruct {
+        /// Its `SIGNAL_` bits. Written under the `siglock`.
+        once flags: u32 = flags;
+    }
+}
+
+/// What a stop that is not about a signal shows.
+const SIGTRAP: c_int = bindings::SIGTRAP as c_int;
+
 /// Tells [`ptrace_stop`] about the signal that `me`, the current init, has dequeued, and leaves it a reference to the
 /// module: it stays there for as long as the tracer likes. If the module goes, nobody is told, and the stop is
 /// the kernel's alone.
@@ -77,37 +100,53 @@ pub(super) fn hand_over(me: &Thread, sender: Option<Sender>, type_: pid_type) {
     me.ptrace_message().set(message);
 }
 
-/// Whether the current task is an init that shows a signal to its tracer.
-pub(crate) fn is_handed_over() -> bool {
-    Current::get().message() & !(OUTSIDE | INSIDE | SHARED) == HANDED_OVER
+/// The condition of the hook on `ptrace_stop`: whether the current task is an init that shows a signal to its tracer. The
+/// reference to the module is left by [`hand_over`], or, for a fault, here.
+pub(crate) fn shows_signal(registers: &Registers) -> bool {
+    let me = Current::get();
+    let is_handed_over = me.message() & !(OUTSIDE | INSIDE | SHARED) == HANDED_OVER;
+    is_handed_over
+        || me.ptrace() != 0
+            && me.signal().flags() & bindings::SIGNAL_UNKILLABLE != 0
+            && shows_fault(registers)
+            && two_sided::is_on()
+            && !me.active_ns().is_initial()
+            && keep(registers)
 }
 
-/// What holds when `ptrace_stop` is called for an init that [`is_handed_over`], of the current task, which is passed.
-struct HandedOver<'l> {
-    siglock: OwnSiglock<'l>,
-    /// Left by [`hand_over`].
-    _loaded: Loaded,
+/// Whether `ptrace_stop`, called with these registers at its entry, shows a fault: what the kernel takes from the queue
+/// without passing `dequeue_signal`.
+fn shows_fault(registers: &Registers) -> bool {
+    let (shown, why) = (
+        argument(registers, 0) as c_int,
+        argument(registers, 1) as c_uint,
+    );
+    if !verdict::is_synchronous(shown) || why != bindings::CLD_TRAPPED {
+        return false;
+    }
+    // SAFETY: The fourth argument, which is null or valid.
+    let info = unsafe { Option::<&Siginfo>::from_c(argument(registers, 3) as *mut kernel_siginfo) };
+    // A stop that is not about a signal has SIGTRAP in both places.
+    info.is_some_and(|info| info.signo() == shown && info.code() > 0 && info.code() != SIGTRAP)
 }
 
-impl FromC for HandedOver<'_> {
+/// The `siglock` that is held when `ptrace_stop` is called for the current task, which is passed.
+struct StopsUnder<'l>(OwnSiglock<'l>);
+
+impl FromC for StopsUnder<'_> {
     type C = *mut task_struct;
 
     #[inline(always)]
     unsafe fn from_c(me: *mut task_struct) -> Self {
-        // SAFETY: The caller's promise: it is told of once, and the kernel's own function gives the lock up, too.
-        unsafe {
-            Self {
-                siglock: OwnSiglock::of_get_signal(FromC::from_c(me)),
-                _loaded: Loaded::from_raw(),
-            }
-        }
+        // SAFETY: The caller's promise: the kernel's own function gives the lock up, too.
+        Self(unsafe { OwnSiglock::of_get_signal(FromC::from_c(me)) })
     }
 }
 
-wrap! {
-    /// Wraps `kernel/signal.c: ptrace_stop` when an init shows a signal to its tracer: a signal that the tracer
-    /// lets pass acts by where it came from, and another one by where the tracer stands. The current task's `siglock` is
-    /// held, and [`is_handed_over`].
+wrap_kept! {
+    /// Wraps `kernel/signal.c: ptrace_stop` when an init shows a signal to its tracer ([`shows_signal`]): a signal that the
+    /// tracer lets pass acts by where it came from, and another one by where the tracer stands. A fault that it lets pass acts
+    /// as if there were no tracer. The current task's `siglock` is held.
     ///
     /// Sleeps for as long as the tracer likes, and keeps the module meanwhile.
     fn ptrace_stop(
@@ -115,8 +154,8 @@ wrap! {
         why: c_int,
         message: c_ulong,
         info: Option<&Siginfo>,
-    ) -> c_int, original, handed: HandedOver<'_> = Current::get().as_ptr() => {
-        stop(handed.siglock, exit_code, info, |_| original())
+    ) -> c_int, original, siglock: StopsUnder<'_> = Current::get().as_ptr() => {
+        stop(siglock.0, exit_code, info, |_| original())
     }
 }
 
@@ -142,6 +181,10 @@ fn stop(
         return sig;
     }
     let injected = sig != shown;
+    if handed == 0 && !injected {
+        let_fault_pass(me, sig);
+        return sig;
+    }
     let sender = match (two_sided::is_on(), injected) {
         (false, _) => None,
         (true, true) if tracer_outside => Some(Sender::Ancestor),
@@ -170,6 +213,16 @@ fn stop(
     };
     queue_again(siglock.locked(), sig, info, type_);
     0
+}
+
+/// A tracer lets a fault of `me`, the current task, pass. Without a tracer `kernel/signal.c: force_sig_info_to_task` would have
+/// taken the protection away: nothing keeps an init that has no handler from faulting again, for ever.
+fn let_fault_pass(me: &Thread, sig: c_int) {
+    let is_default = me.disposition(sig) == Disposition::Default;
+    if is_default && !me.blocked().has(sig) && two_sided::is_on() {
+        let flags = me.process().flags();
+        flags.set(flags.get() & !bindings::SIGNAL_UNKILLABLE);
+    }
 }
 
 /// Makes `info`, which is that of `me`, the current task, say what the kernel would: that the tracer sent `sig`

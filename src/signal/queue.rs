@@ -21,7 +21,8 @@ use super::{
     },
     siglock::Siglocked,
     sigset::Sigset,
-    verdict::Sender, //
+    verdict::Sender,
+    window, //
 };
 use crate::{imports::kernel_fn, task::Current};
 use kernel::prelude::*;
@@ -103,8 +104,8 @@ impl<'a> Next<'a> {
 /// inside. That is, with the entry that was added for it; or, if it was pending already or there was no room for an
 /// entry, with the last that it has; or with a new one. `info` is what it was sent with.
 ///
-/// An entry of a timer lives on when its signal is taken, and so is not marked: a signal with such a one
-/// gets another. A signal for which not even that can be allocated loses where it came from together
+/// An entry of a timer lives on when its signal is taken, and one of a fault is taken without asking who sent it
+/// ([`Entry::keeps_marks`]): a signal with such a one gets another. A signal for which not even that can be allocated loses where it came from together
 /// with its `siginfo`, and counts as from inside. One that is added here is not counted against the user's limit:
 /// there is at most one such for each signal of a queue.
 pub(super) fn mark(t: Siglocked<'_>, queue: &Queue, sig: c_int, info: Info<'_>, sender: Sender) {
@@ -112,9 +113,11 @@ pub(super) fn mark(t: Siglocked<'_>, queue: &Queue, sig: c_int, info: Info<'_>, 
         Sender::Inside => INSIDE,
         _ => OUTSIDE,
     };
-    let entry = t
-        .entries_backwards(queue)
-        .find(|entry| !entry.is_of_timer() && entry.signo() == sig);
+    if sender == Sender::Ancestor {
+        window::arrived(t.process(), sig);
+    }
+    let mut entries = t.entries_backwards(queue);
+    let entry = entries.find(|entry| entry.signo() == sig && entry.keeps_marks());
     match entry {
         Some(entry) => entry.set_marks(mark),
         None => {

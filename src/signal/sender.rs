@@ -7,6 +7,7 @@ use super::{
     siglock::Thread,
     verdict::{
         Sender,
+        SIGKILL,
         SIGSTOP, //
     },
 };
@@ -62,6 +63,36 @@ pub(super) fn behind(
         Some(Sender::Kernel) if attaches(me, sig, t) && !outside() => Some(Sender::Inside),
         said => said,
     }
+}
+
+/// Whether a task inside may be behind a signal of this `sender`, which the current task `me` sends to `t`: by a call of its
+/// own, or because it had the kernel send it, as for an open file or at a terminal. Behind the rest is an ancestor; the
+/// kernel, which sends SIGKILL in its own name where memory is short or a limit was reached; or a fault.
+#[inline]
+pub(super) fn may_be_inside(
+    sender: Option<Sender>,
+    me: &Current,
+    sig: c_int,
+    info: Info<'_>,
+    t: &Thread,
+) -> bool {
+    match sender {
+        Some(Sender::Ancestor) => false,
+        Some(Sender::Inside) => true,
+        Some(Sender::Kernel) if sig == SIGKILL => false,
+        Some(Sender::Kernel) | None => !is_own_fault(me, info, t),
+    }
+}
+
+/// Whether a signal with this `info`, which is not from a task by its words, is a fault of the current task `me`: that goes
+/// to the task itself. (A task may claim so of one that it sends to itself, which is its own affair.) An interrupt that
+/// sends a signal about an open file may have met the very task.
+fn is_own_fault(me: &Current, info: Info<'_>, t: &Thread) -> bool {
+    ptr::eq(t.as_ptr(), me.as_ptr())
+        && info.siginfo().is_some_and(|info| {
+            let (sig, code) = (info.signo() as c_uint, info.code());
+            code > 0 && kernel_fn::siginfo_layout(sig, code) != bindings::siginfo_layout_SIL_POLL
+        })
 }
 
 /// Whether the current task `me` hangs `t` up because it exits: as the leader of the session that both are in, or

@@ -64,6 +64,10 @@ impl Sent<'_> {
     #[inline(always)]
     pub(super) fn send(mut self, ns: &PidNs) -> c_int {
         let t = self.t.thread();
+        // No caller of the kernel's has another number; one that had would be mainline's affair.
+        if !verdict::is_signal(self.sig) {
+            return self.pass_on(self.info);
+        }
         let two_sided = two_sided::is_on();
         let said = self.sender;
         if two_sided {
@@ -80,7 +84,7 @@ impl Sent<'_> {
             }
             Some(verdict)
         } else {
-            if two_sided && comes_too_late(self.sig, self.info, self.sender, disposition) {
+            if two_sided && self.comes_too_late(disposition) {
                 report::sent(ns, t, self.sig, self.sender, disposition, Verdict::Drop);
                 return 0;
             }
@@ -113,7 +117,7 @@ impl Sent<'_> {
             (Some(Sender::Ancestor), Some(verdict)) => {
                 send_from_outside(self.t.reborrow(), sig, info, type_, verdict)
             }
-            (Some(Sender::Inside) | None, _) if self.needs_shield() => {
+            _ if self.needs_shield() && self.may_be_inside() => {
                 send_behind_shield(self.t.reborrow(), sig, info, type_)
             }
             _ => self.pass_on(info),
@@ -136,9 +140,24 @@ impl Sent<'_> {
             && !events::signal_generate_is_on()
     }
 
+    /// Whether a task inside may be behind it.
+    #[inline]
+    fn may_be_inside(&self) -> bool {
+        sender::may_be_inside(self.sender, &self.me, self.sig, self.info, &self.t)
+    }
+
+    /// Whether it must not reach an init on its way out, which the kernel protects no longer: a fault or a signal ends it,
+    /// and it may yet have to dump core. Nothing from inside is to come first, or cut that short. The fault itself comes
+    /// here too.
+    #[cold]
+    fn comes_too_late(&self, disposition: Disposition) -> bool {
+        let ends = disposition == Disposition::Default
+            && verdict::default_action(self.sig) != Action::Nothing;
+        ends && self.may_be_inside()
+    }
+
     /// Whether the kernel could end the process at once, when this is queued: there is a handler, or its target blocks
-    /// it or is traced. It is from inside, or it names no sender, as anybody's `siginfo` can.
-    /// `kernel/signal.c: complete_signal` does not ask whether this is an init:
+    /// it or is traced. `kernel/signal.c: complete_signal` does not ask whether this is an init:
     ///
     /// * for another thread, which does not block it and finds no handler; it is to take it, to no effect;
     /// * in the middle of an `execve`, which resets handlers without a lock. By then the thread is alone, and threads
@@ -153,28 +172,6 @@ impl Sent<'_> {
         };
         at_risk && verdict::default_action(self.sig) == Action::Terminate
     }
-}
-
-/// Whether `sig` must not reach an init on its way out, which the kernel protects no longer: a fault or a signal ends
-/// it, and it may yet have to dump core. Nothing from inside is to come first, or cut that short. The fault itself
-/// comes here too.
-#[cold]
-fn comes_too_late(
-    sig: c_int,
-    info: Info<'_>,
-    sender: Option<Sender>,
-    disposition: Disposition,
-) -> bool {
-    let ends =
-        disposition == Disposition::Default && verdict::default_action(sig) != Action::Nothing;
-    let by_task = match sender {
-        Some(Sender::Inside) => true,
-        // What has no sender has a `siginfo`. The fault itself has a code above 0, which a task can claim only
-        // towards itself.
-        None => info.siginfo().is_some_and(|info| info.code() <= 0),
-        Some(Sender::Kernel | Sender::Ancestor) => false,
-    };
-    ends && by_task
 }
 
 /// Sends a signal from inside that must not end its target at once.

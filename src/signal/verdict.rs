@@ -85,6 +85,12 @@ pub(crate) enum Action {
     Nothing,
 }
 
+/// Whether there is a signal with this number.
+#[inline]
+pub(crate) fn is_signal(sig: i32) -> bool {
+    (1..=64).contains(&sig)
+}
+
 pub(crate) const SIGKILL: i32 = 9;
 pub(crate) const SIGSTOP: i32 = 19;
 
@@ -97,6 +103,11 @@ pub(crate) fn default_action(sig: i32) -> Action {
         17 | 18 | 23 | 28 => Action::Nothing,
         _ => Action::Terminate,
     }
+}
+
+/// Whether an instruction may cause `sig` (`kernel/signal.c: SYNCHRONOUS_MASK`).
+pub(crate) fn is_synchronous(sig: i32) -> bool {
+    matches!(sig, 4 | 5 | 7 | 8 | 11 | 31)
 }
 
 /// What becomes of a signal.

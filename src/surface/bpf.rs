@@ -4,35 +4,51 @@
 
 use crate::{
     bindings::bpf_iter_aux_info,
-    hook::wrap,
-    module::Inside,
-    namespace::{
-        holder,
+    edge::exports,
+    hook::{
+        wrap, //
+    },
+    namespace::holder::{
+        self,
+        Going,
         Holder, //
+    },
+    object::{
+        objects,
+        PidNs, //
     },
 };
 use kernel::prelude::*;
 
+objects! {
+    /// An iterator over tasks: a `struct bpf_iter_seq_task_common`, which is private to its file.
+    TaskIterator(c_void);
+}
+
+exports! {
+    // The namespace that `init_seq_pidns` wrote down.
+    task_iterator_ns(iterator: &TaskIterator) -> Option<&PidNs> = pidns_task_iterator_ns;
+}
+
+// SAFETY: It never changes.
+unsafe impl Holder for TaskIterator {
+    fn ns(&self) -> Option<&PidNs> {
+        task_iterator_ns(self)
+    }
+}
+
 wrap! {
-    /// Wraps `init_seq_pidns`: `data` is a new iterator's. May sleep.
-    fn init_seq_pidns(data: *mut c_void, aux: *mut bpf_iter_aux_info) -> c_int, original => {
-        let _inside = Inside::enter();
-        let holder = match Holder::of_current() {
-            Ok(holder) => holder,
-            Err(error) => return error.to_errno(),
-        };
+    /// Wraps `init_seq_pidns`: `iterator` is a new one's. Never sleeps.
+    fn init_seq_pidns(iterator: &TaskIterator, aux: *mut bpf_iter_aux_info) -> c_int, original => {
         let result = original();
         if result == 0 {
-            holder.hold(data);
+            holder::hold(iterator);
         }
         result
     }
 
-    /// Wraps `fini_seq_pidns`: the iterator that `data` belongs to is going.
-    fn fini_seq_pidns(data: *mut c_void), original => {
-        let _inside = Inside::enter();
-        let held = holder::take(data);
+    /// Wraps `fini_seq_pidns`: `iterator` is going. Never sleeps.
+    fn fini_seq_pidns(iterator: Going<TaskIterator>), original => {
         original();
-        drop(held);
     }
 }

@@ -8,48 +8,57 @@ use crate::{
         fuse_chan,
         fuse_mount, //
     },
-    hook::wrap,
-    module::Inside,
-    namespace::{
-        holder,
+    edge::exports,
+    hook::{
+        wrap, //
+    },
+    namespace::holder::{
+        self,
+        Going,
         Holder, //
     },
     object::{
         FuseConn,
-        Object,
+        PidNs,
         UserNs, //
     },
 };
 
+exports! {
+    // The namespace that `fuse_conn_init` wrote down.
+    fuse_conn_ns(connection: &FuseConn) -> Option<&PidNs> = pidns_fuse_conn_ns;
+}
+
+// SAFETY: A connection's namespace never changes.
+unsafe impl Holder for FuseConn {
+    fn ns(&self) -> Option<&PidNs> {
+        fuse_conn_ns(self)
+    }
+}
+
 wrap! {
-    /// Wraps `fuse_conn_init`: `connection` is new memory of the current task. May sleep.
+    /// Wraps `fuse_conn_init`: `connection` is new memory of the current task. Never sleeps.
     fn fuse_conn_init(
         connection: &FuseConn,
         mount: *mut fuse_mount,
         user_ns: &UserNs,
         channel: *mut fuse_chan,
     ), original => {
-        let _inside = Inside::enter();
-        // The original cannot fail, so neither may this.
-        Holder::of_current_no_fail().hold(connection.as_ptr());
         original();
+        holder::hold(connection);
     }
 
     /// Wraps `fuse_free_conn`, the last that happens to the connection of a mount: nobody uses it any more.
     /// Softirq context; never sleeps.
-    fn fuse_free_conn(connection: &FuseConn), original => {
-        let held = holder::take(connection.as_ptr());
+    fn fuse_free_conn(connection: Going<FuseConn>), original => {
         original();
-        drop(held);
     }
 }
 
 #[cfg(CONFIG_CUSE = "y")]
 wrap! {
     /// Wraps `cuse_fc_release`, the same for a character device.
-    fn cuse_fc_release(connection: &FuseConn), original => {
-        let held = holder::take(connection.as_ptr());
+    fn cuse_fc_release(connection: Going<FuseConn>), original => {
         original();
-        drop(held);
     }
 }

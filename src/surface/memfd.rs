@@ -16,7 +16,6 @@ use crate::{
         pt_regs, //
     },
     imports::kernel_fn,
-    module::Pinned,
     namespace::memfd_noexec_scope,
     task::Current,
 };
@@ -38,7 +37,6 @@ system_call!(memfd_create, by memfd_create);
 
 /// May sleep. A refusal is logged, as in mainline: `EACCES` if the file may be executed and no such files are allowed.
 fn memfd_create(call: Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_long {
-    let _pinned = Pinned::enter();
     let [_, flags, _] = call.arguments();
     let scope = memfd_noexec_scope(Current::get().active_ns());
     match noexec::flags_in(scope, flags as u32) {

@@ -12,19 +12,30 @@ use crate::{
         perf_overflow_handler_t,
         task_struct, //
     },
-    edge::Passed,
-    hook::wrap,
-    imports::kernel_fn,
-    module::Inside,
-    namespace::{
-        holder,
-        Holder, //
+    edge::{
+        exports,
+        FromC,
+        Passed, //
     },
-    object::Task,
+    hook::{
+        wrap,
+        wrap_kept, //
+    },
+    namespace::{
+        holder::{
+            Going,
+            Holder, //
+        },
+        Reference, //
+    },
+    object::{
+        objects,
+        PidNs,
+        Task, //
+    },
 };
 use core::cell::Cell;
 use kernel::{
-    error::from_err_ptr,
     prelude::*,
     sync::rcu, //
 };
@@ -66,8 +77,30 @@ impl Record<'_> {
     }
 }
 
-wrap! {
-    /// Wraps `perf_event_alloc`. May sleep.
+objects! {
+    /// An event.
+    PerfEvent(perf_event);
+    /// The same, by its `rcu_head`, when it goes: also one whose allocation failed half-way, which counts nothing.
+    GoingPerfEvent(callback_head);
+}
+
+exports! {
+    // The namespace that an event keeps, whose count is the caller's to take: the event says from then on that it has one.
+    // To be called of one that was allocated just now.
+    perf_event_mark(event: &PerfEvent) -> &PidNs = pidns_perf_event_mark;
+    // That namespace, if the event says so.
+    perf_event_marked(head: &GoingPerfEvent) -> Option<&PidNs> = pidns_perf_event_marked;
+}
+
+// SAFETY: An event's namespace never changes, and who is counted is marked once.
+unsafe impl Holder for GoingPerfEvent {
+    fn ns(&self) -> Option<&PidNs> {
+        perf_event_marked(self)
+    }
+}
+
+wrap_kept! {
+    /// Wraps `perf_event_alloc`. May sleep, for as long as it takes to look up what a uprobe names.
     #[allow(clippy::too_many_arguments)]
     fn perf_event_alloc(
         attr: *mut perf_event_attr,
@@ -79,24 +112,19 @@ wrap! {
         context: *mut c_void,
         cgroup_fd: c_int,
     ) -> *mut perf_event, original => {
-        let _inside = Inside::enter();
-        let holder = match Holder::of_current() {
-            Ok(holder) => holder,
-            Err(error) => return error.to_ptr(),
-        };
         let event = original();
-        if let Ok(event) = from_err_ptr(event) {
-            holder.hold(event);
+        // SAFETY: What is no error is a new event, which is the caller's.
+        if let Ok(new) = unsafe { Result::<&PerfEvent>::from_c(event) } {
+            Reference::get(perf_event_mark(new)).into_raw();
         }
         event
     }
+}
 
-    /// Wraps `free_event_rcu`, which frees an event, also one whose allocation failed half-way and which therefore
-    /// holds nothing. `head` is the event's `rcu_head`. Softirq context; never sleeps.
-    fn free_event_rcu(head: *mut callback_head), original => {
-        let held = holder::take(kernel_fn::perf_event_of(head));
+wrap! {
+    /// Wraps `free_event_rcu`, which frees an event. Softirq context; never sleeps.
+    fn free_event_rcu(head: Going<GoingPerfEvent>), original => {
         original();
-        drop(held);
     }
 
     /// Wraps `perf_event_namespaces_output`, which writes a record for `event`. Never sleeps.

@@ -9,12 +9,14 @@ use super::{
 use crate::{
     bindings,
     compat::eopnotsupp,
-    hook::wrap,
+    hook::{
+        wrap,
+        wrap_kept, //
+    },
     imports::kernel_fn,
     module::{
         self,
-        Inside,
-        Pinned, //
+        Inside, //
     },
     namespace::{
         operations::{
@@ -53,11 +55,12 @@ wrap! {
         }
         text.add_word(c"\n");
     }
+}
 
+wrap_kept! {
     /// Wraps `pidfd_ioctl`: opens the namespaces that the kernel was compiled not to know. `file` is a pidfd. May
     /// sleep.
     fn pidfd_ioctl(file: &File, command: c_uint, arg: c_ulong) -> c_long, original => {
-        let _pinned = Pinned::enter();
         let which = match command {
             bindings::PIDNS_GET_PID_NS if module::is_live() => Which::Own,
             bindings::PIDNS_GET_PID_NS_FOR_CHILDREN if module::is_live() => Which::ForChildren,

@@ -10,20 +10,17 @@ use crate::{
         fs_parse_result,
         pid_namespace, //
     },
-    compat,
+    edge::FromC,
     held::Held,
-    hook::wrap,
+    hook::wrap_kept,
     imports::kernel_fn,
-    module::Pinned,
     namespace::{
-        holder,
         operations::is_admin,
-        Holder, //
+        Reference, //
     },
     object::{
         objects,
         File,
-        FromC,
         FsContext,
         Object,
         PidNs,
@@ -43,10 +40,9 @@ objects! {
     Parameter(fs_parameter);
 }
 
-wrap! {
+wrap_kept! {
     /// Wraps `proc_parse_param`, which refuses the option. `context` is the current task's to change. May sleep.
     fn proc_parse_param(context: &FsContext, parameter: &Parameter) -> c_int, original => {
-        let _pinned = Pinned::enter();
         match parameter.parse(context) {
             0 => match set(context, parameter) {
                 Ok(()) => 0,
@@ -144,36 +140,20 @@ fn set(context: &FsContext, parameter: &Parameter) -> Result<(), Refusal> {
     if !ns.is_within(Current::get().active_ns()) {
         return Err(Refusal(c"cannot set pidns to non-descendant pidns", EINVAL));
     }
-    show(context, ns).map_err(|error| Refusal(c"cannot set pidns", error))
+    show(context, ns);
+    Ok(())
 }
 
 /// Has the mount show `ns`.
-///
-/// # Errors
-///
-/// `ENOMEM`; `EOPNOTSUPP` if the context is not made as it was in the kernel that is known.
-fn show(context: &FsContext, ns: &PidNs) -> Result {
-    let new = Holder::of(ns)?;
-    let old = holder::take(context.as_ptr());
-    // SAFETY: The context is the current task's, and its owner is held. `struct proc_fs_context` is private to its
-    // file; it begins with its namespace, which this makes sure of.
-    let known = unsafe {
-        let shown = (*context.as_ptr()).fs_private.cast::<*mut pid_namespace>();
-        let known = *shown == old.namespace().as_ptr();
-        if known {
-            *shown = ns.as_ptr();
-            let user_ns = kernel_fn::get_user_ns(ns.user_ns()).into_raw();
-            drop(Held::<UserNs>::from_c(mem::replace(
-                &mut (*context.as_ptr()).user_ns,
-                user_ns.cast(),
-            )));
-        }
-        known
-    };
-    if known {
-        new.hold(context.as_ptr());
-        return Ok(());
+fn show(context: &FsContext, ns: &PidNs) {
+    let (new, owner) = (Reference::get(ns), kernel_fn::get_user_ns(ns.user_ns()));
+    // SAFETY: The context is the current task's, and keeps its namespace and its owner. `struct proc_fs_context` is private
+    // to its file; it begins with the namespace.
+    unsafe {
+        let context = context.as_ptr();
+        let shown = (*context).fs_private.cast::<*mut pid_namespace>();
+        drop(Reference::from_raw(ptr::replace(shown, new.into_raw())));
+        let owner = mem::replace(&mut (*context).user_ns, owner.into_raw().cast());
+        drop(Held::<UserNs>::from_c(owner));
     }
-    old.hold(context.as_ptr());
-    Err(compat::eopnotsupp())
 }

@@ -8,14 +8,20 @@ use crate::{
         self,
         proc_fs_info, //
     },
-    hook::wrap,
+    edge::{
+        exports,
+        FromC, //
+    },
+    hook::{
+        wrap, //
+    },
     module::Inside,
-    namespace::{
-        holder,
+    namespace::holder::{
+        self,
+        Going,
         Holder, //
     },
     object::{
-        FromC,
         FsContext,
         Inode,
         Object,
@@ -47,50 +53,59 @@ pub(super) fn ns_of(sb: &SuperBlock) -> Option<&PidNs> {
     if !sb.is_procfs() {
         return None;
     }
-    // SAFETY: A superblock of procfs has its `s_fs_info` for as long as it is held, and that its namespace, which
-    // our `proc_fill_super` has it hold.
+    // SAFETY: A superblock of procfs gets its `s_fs_info` when it becomes one, and has it for as long as it is held; and that
+    // its namespace, which our `proc_fill_super` has it hold.
     unsafe { FromC::from_c((*sb.fs_info().cast::<proc_fs_info>()).pid_ns) }
+}
+
+exports! {
+    // The namespace that the mount will show; none if it was not given any memory.
+    proc_context_ns(context: &FsContext) -> Option<&PidNs> = pidns_proc_context_ns;
+}
+
+// SAFETY: It changes in `pidns_option` alone, with the count.
+unsafe impl Holder for FsContext {
+    fn ns(&self) -> Option<&PidNs> {
+        proc_context_ns(self)
+    }
+}
+
+// SAFETY: What a procfs shows never changes.
+unsafe impl Holder for SuperBlock {
+    fn ns(&self) -> Option<&PidNs> {
+        ns_of(self)
+    }
 }
 
 wrap! {
     /// Wraps `proc_init_fs_context`: a mount of the current task's namespace begins. May sleep.
     fn proc_init_fs_context(context: &FsContext) -> c_int, original => {
         let _inside = Inside::enter();
-        let holder = match Holder::of_current() {
-            Ok(holder) => holder,
-            Err(error) => return error.to_errno(),
-        };
         let result = original();
         if result == 0 {
-            holder.hold(context.as_ptr());
+            holder::hold(context);
         }
         result
     }
 
     /// Wraps `proc_fs_context_free`: the mount was made, or given up. May sleep.
-    fn proc_fs_context_free(context: &FsContext), original => {
+    fn proc_fs_context_free(context: Going<FsContext>), original => {
         let _inside = Inside::enter();
-        let held = holder::take(context.as_ptr());
         original();
-        drop(held);
     }
 
-    /// Wraps `proc_fill_super`: the mount's superblock keeps what its context kept. May sleep.
+    /// Wraps `proc_fill_super`: the mount's superblock keeps what its context keeps. May sleep.
     fn proc_fill_super(sb: &SuperBlock, context: &FsContext) -> c_int, original => {
         let _inside = Inside::enter();
-        match holder::another(context.as_ptr()) {
-            // `proc_kill_sb` follows also when the original fails.
-            Ok(holder) => holder.hold(sb.as_ptr()),
-            Err(error) => return error.to_errno(),
-        }
-        original()
+        let result = original();
+        // `proc_kill_sb` follows also when the original fails.
+        holder::hold(sb);
+        result
     }
 
     /// Wraps `proc_kill_sb`: the last mount of the superblock is gone. May sleep.
-    fn proc_kill_sb(sb: &SuperBlock), original => {
+    fn proc_kill_sb(sb: Going<SuperBlock>), original => {
         let _inside = Inside::enter();
-        let held = holder::take(sb.as_ptr());
         original();
-        drop(held);
     }
 }

@@ -14,11 +14,17 @@ use crate::{
         proc_ns_operations,
         task_struct, //
     },
-    edge::Passed,
+    edge::{
+        exports,
+        FromC,
+        Passed, //
+    },
     held::Held,
     hook::{
+        argument,
         callbacks,
         wrap,
+        wrap_kept,
         Data, //
     },
     imports::{
@@ -29,7 +35,7 @@ use crate::{
     module::{
         self,
         Inside,
-        Pinned, //
+        Loaded, //
     },
     namespace::operations,
     object::{
@@ -40,6 +46,7 @@ use crate::{
         Inode,
         Object,
         ProcInode,
+        Registers,
         SuperBlock,
         Task, //
     },
@@ -163,14 +170,11 @@ wrap! {
             None => ENOENT.to_ptr(),
         }
     }
+}
 
-    /// Wraps `proc_ns_dir_readdir`, whose table has no pid namespaces: replaced while the module is
-    /// neither coming nor going. `directory` is an open `ns` directory of a task. May sleep.
+wrap_kept! {
+    /// Wraps `proc_ns_dir_readdir`, whose table has no pid namespaces. `directory` is an open `ns` directory of a task. May sleep.
     fn proc_ns_dir_readdir(directory: &File, context: &DirContext) -> c_int, original => {
-        let _inside = Inside::enter();
-        if !module::is_live() {
-            return original();
-        }
         let Some(task) = task_of(directory.inode()) else {
             return ENOENT.to_errno();
         };
@@ -188,21 +192,47 @@ wrap! {
         }
         0
     }
+}
 
-    /// Wraps `proc_ns_get_link`: counts those who follow a link of ours. May sleep.
+exports! {
+    // The inode that a name stands for.
+    inode_of(entry: &Dentry) -> &Inode = pidns_inode_of;
+}
+
+/// Whether `proc_ns_get_link`, called with these registers at its entry, follows a link of the module's. Any context.
+pub(crate) fn follows_own(registers: &Registers) -> bool {
+    // SAFETY: The second argument.
+    is_link(unsafe { FromC::from_c(argument(registers, 1) as *mut inode) })
+}
+
+/// The same, of `proc_ns_readlink`.
+pub(crate) fn reads_own(registers: &Registers) -> bool {
+    // SAFETY: The first argument.
+    is_link(inode_of(unsafe {
+        FromC::from_c(argument(registers, 0) as *mut dentry)
+    }))
+}
+
+wrap! {
+    /// Wraps `proc_ns_get_link`, of a link of ours: the module stays as long as somebody follows it, which may wait for an
+    /// `execve` to end. May sleep.
     fn proc_ns_get_link(
         entry: Option<&Dentry>,
         inode: &Inode,
         done: *mut delayed_call,
     ) -> *const c_char, original => {
-        let _pinned = Pinned::enter();
-        original()
+        match Loaded::get() {
+            Some(_loaded) => original(),
+            None => EIO.to_ptr(),
+        }
     }
 
-    /// Wraps `proc_ns_readlink`: the same for those who read one. May sleep.
+    /// Wraps `proc_ns_readlink`: the same for those who read one, into memory that may take for ever. May sleep.
     fn proc_ns_readlink(entry: &Dentry, buffer: *mut c_char, length: c_int) -> c_int, original => {
-        let _pinned = Pinned::enter();
-        original()
+        match Loaded::get() {
+            Some(_loaded) => original(),
+            None => EIO.to_errno(),
+        }
     }
 }
 
@@ -220,8 +250,8 @@ impl Drop for Links {
             for_links(&sb, forget);
         }
         // Somebody that took the address of `proc_ns_get_link` or `proc_ns_readlink` from a good inode has not slept
-        // since, and is in the hook, which counts it, after a Tasks RCU grace period; whoever comes later finds a bad
-        // inode. Those counted are gone when the hooks are.
+        // since, and is in the hook, which refuses it, after a Tasks RCU grace period; whoever comes later finds a bad
+        // inode.
         module::synchronize_rcu_tasks();
     }
 }

@@ -16,7 +16,6 @@ use crate::{
     },
     chain::Tasklist,
     imports::kernel_fn,
-    module::Inside,
     object::{
         setters,
         PidNs, //
@@ -78,7 +77,6 @@ fn reboot(call: syscall::Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_l
     let current = Current::get();
     let ns = current.active_ns();
     if ns.is_initial() {
-        let _inside = Inside::enter();
         return call.pass_on();
     }
     let [magic1, magic2, command] = call.arguments().map(|argument| argument as u32);
@@ -88,7 +86,11 @@ fn reboot(call: syscall::Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_l
         command,
     };
     match request.check(ns) {
-        Ok(signal) => end(ns, signal),
+        Ok(signal) => {
+            // The namespace keeps the module: the current task is in it until the end.
+            drop(call);
+            end(ns, signal)
+        }
         Err(error) => error.to_errno() as c_long,
     }
 }

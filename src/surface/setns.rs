@@ -22,7 +22,10 @@ use crate::{
         proc_ns_operations,
         pt_regs, //
     },
-    edge::exports,
+    edge::{
+        exports,
+        FromC, //
+    },
     held::{
         counted,
         Held, //
@@ -31,10 +34,7 @@ use crate::{
         arguments::NsKind,
         kernel_fn, //
     },
-    module::{
-        self,
-        Inside, //
-    },
+    module,
     namespace::{
         operations,
         Reference, //
@@ -42,7 +42,6 @@ use crate::{
     object::{
         fields,
         objects,
-        FromC,
         FsStruct,
         MntNs,
         NewCred,
@@ -86,7 +85,6 @@ system_call!(setns, by setns);
 
 /// May sleep.
 fn setns(call: Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_long {
-    let _inside = Inside::enter();
     let [fd, flags, _] = call.arguments().map(|argument| argument as u32);
     match by_pidfd(fd, flags) {
         Some(Ok(())) => 0,

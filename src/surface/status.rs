@@ -5,9 +5,8 @@
 
 use super::text::Text;
 use crate::{
-    hook::wrap,
+    hook::wrap_kept,
     imports::kernel_fn,
-    module::Inside,
     object::{
         Pid,
         PidNs,
@@ -18,11 +17,11 @@ use crate::{
 };
 use kernel::prelude::*;
 
-wrap! {
+wrap_kept! {
     /// Wraps `proc_pid_status`: puts the lines where mainline has them, between `Groups` and `Kthread`. `pid` is that
-    /// of `task`, and `ns` that of the procfs. May sleep.
+    /// of `task`, and `ns` that of the procfs. May sleep, for as long as the memory of `task` takes to go if this was the
+    /// last that used it: its requests for files are waited for.
     fn proc_pid_status(seq: &SeqFile, ns: &PidNs, pid: &Pid, task: &Task) -> c_int, original => {
-        let _inside = Inside::enter();
         let (mut text, result) = Text::after(seq, original);
         // No name has a line feed in it: the kernel writes it as `\n`.
         let Some(place) = text.find(b"\nKthread:\t") else {

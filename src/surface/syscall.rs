@@ -2,7 +2,7 @@
 
 //! System calls, each written once for all the conventions by which programs make it.
 
-use crate::bindings::pt_regs;
+use crate::{bindings::pt_regs, module::Loaded};
 use core::cell::Cell;
 use kernel::prelude::*;
 
@@ -31,6 +31,8 @@ impl Convention {
 /// A call of the current task's, and the kernel's own function for it, to which whatever user space may pass can be
 /// passed.
 pub(super) struct Call<'a, F> {
+    /// Goes when the call is over, or before that where it does not return.
+    _loaded: Loaded,
     convention: Convention,
     registers: &'a Cell<pt_regs>,
     original: F,
@@ -38,8 +40,14 @@ pub(super) struct Call<'a, F> {
 
 impl<'a, F: FnOnce(&Cell<pt_regs>) -> c_long> Call<'a, F> {
     #[inline]
-    pub(super) fn new(convention: Convention, registers: &'a Cell<pt_regs>, original: F) -> Self {
+    pub(super) fn new(
+        loaded: Loaded,
+        convention: Convention,
+        registers: &'a Cell<pt_regs>,
+        original: F,
+    ) -> Self {
         Self {
+            _loaded: loaded,
             convention,
             registers,
             original,
@@ -90,23 +98,29 @@ macro_rules! entry {
     ($(#[$meta:meta])* $prefix:ident $name:ident $convention:ident $function:ident) => {
         ::kernel::macros::paste! {
             $(#[$meta])*
-            ///
-            /// # Safety
-            ///
-            /// The kernel's.
-            pub(crate) unsafe extern "C" fn [<$prefix _ $name>](
-                registers: *const $crate::bindings::pt_regs
-            ) -> ::kernel::ffi::c_long {
-                // SAFETY: The kernel passes the registers with which the current task made the call. The original
-                // believes nothing of them.
-                unsafe {
-                    $function($crate::surface::syscall::Call::new(
-                        $crate::surface::syscall::Convention::$convention,
-                        &*registers.cast(),
-                        |registers| $crate::imports::original::[<$prefix _ $name>](registers.as_ptr()),
-                    ))
+            #[allow(non_upper_case_globals, reason = "it has the kernel's name")]
+            pub(crate) const [<$prefix _ $name>]: $crate::hook::Kept<
+                unsafe extern "C" fn(*const $crate::bindings::pt_regs) -> ::kernel::ffi::c_long
+            > = {
+                /// # Safety
+                ///
+                /// The kernel's: it is called in the place of the function that it replaces, with a reference to the module.
+                unsafe extern "C" fn kept(
+                    registers: *const $crate::bindings::pt_regs
+                ) -> ::kernel::ffi::c_long {
+                    // SAFETY: The kernel passes the registers with which the current task made the call. The original
+                    // believes nothing of them. The reference to the module was left for this call alone.
+                    unsafe {
+                        $function($crate::surface::syscall::Call::new(
+                            $crate::module::Loaded::from_raw(),
+                            $crate::surface::syscall::Convention::$convention,
+                            &*registers.cast(),
+                            |registers| $crate::imports::original::[<$prefix _ $name>](registers.as_ptr()),
+                        ))
+                    }
                 }
-            }
+                $crate::hook::Kept(kept)
+            };
         }
     };
 }

@@ -3,34 +3,56 @@
 //! `/proc/sysvipc/*`: an open file shows numbers as its opener saw them (`ipc/util.c`).
 
 use crate::{
-    hook::wrap,
+    bindings::file,
+    edge::exports,
+    hook::{
+        wrap, //
+    },
     module::Inside,
-    namespace::{holder, Holder},
-    object::{File, Inode, Object},
+    namespace::holder::{
+        self,
+        Going,
+        Holder, //
+    },
+    object::{
+        objects,
+        Inode,
+        PidNs, //
+    },
 };
 use kernel::prelude::*;
 
+objects! {
+    /// An open file of SysV IPC.
+    IpcFile(file);
+}
+
+exports! {
+    // The namespace in the file's `struct ipc_proc_iter`, once that is there.
+    sysvipc_ns(file: &IpcFile) -> Option<&PidNs> = pidns_sysvipc_ns;
+}
+
+// SAFETY: It never changes.
+unsafe impl Holder for IpcFile {
+    fn ns(&self) -> Option<&PidNs> {
+        sysvipc_ns(self)
+    }
+}
+
 wrap! {
     /// Wraps `sysvipc_proc_open`: the current task opens `file`. May sleep.
-    fn sysvipc_proc_open(inode: &Inode, file: &File) -> c_int, original => {
+    fn sysvipc_proc_open(inode: &Inode, file: &IpcFile) -> c_int, original => {
         let _inside = Inside::enter();
-        let holder = match Holder::of_current() {
-            Ok(holder) => holder,
-            Err(error) => return error.to_errno(),
-        };
         let result = original();
         if result == 0 {
-            holder.hold(file.as_ptr());
+            holder::hold(file);
         }
         result
     }
 
     /// Wraps `sysvipc_proc_release`: `file` is closed for the last time. May sleep.
-    fn sysvipc_proc_release(inode: &Inode, file: &File) -> c_int, original => {
+    fn sysvipc_proc_release(inode: &Inode, file: Going<IpcFile>) -> c_int, original => {
         let _inside = Inside::enter();
-        let held = holder::take(file.as_ptr());
-        let result = original();
-        drop(held);
-        result
+        original()
     }
 }
