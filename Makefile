@@ -17,7 +17,7 @@ release = $(or $(shell cat "$(KDIR)/include/config/kernel.release" 2>/dev/null),
 modules-dir = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 depmod = { export PATH=$$PATH:/usr/sbin:/sbin; [ ! -f "$(modules-dir)/modules.order" ] || depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") $(release); }
 
-.PHONY: modules install uninstall demo demo-stock quick test test-stock parity engines bench deb test-deb check format rust-analyzer clean distclean help
+.PHONY: modules install uninstall demo demo-stock quick test test-stock parity engines fuzz bench deb test-deb check format rust-analyzer clean distclean help
 
 modules: ## Build pidns.ko for the running kernel, or for KDIR=
 	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
@@ -51,6 +51,9 @@ parity: ## Compare mainline's kernel selftests with and without the module; writ
 
 engines: ## Play scenarios with Debian's container engines in guests; writes docs/ENGINES.md
 	@scripts/engines
+
+fuzz: ## Let seeds choose what processes do on three kernels, and compare what they see
+	@scripts/fuzz
 
 bench: ## Count what signals cost, with and without the module; writes docs/PERFORMANCE.md
 	@scripts/bench

@@ -38,6 +38,13 @@ const WORKS: &[Work] = &[
         "kill of a namespace's init by itself, handler",
         init_handles,
     ),
+    ("read of a sysctl", read_sysctl),
+    ("read of /proc/self/status", read_status),
+    (
+        "open and close of /proc/sysvipc/shm in a namespace",
+        open_ipc,
+    ),
+    ("the same, with 10000 such files open", open_ipc_among_many),
 ];
 
 /// A batch is over between two ticks of the clock, but for a few; the quickest is one of those.
@@ -148,6 +155,42 @@ fn init_handles(name: Name) {
     inside(|| {
         handle(Signal::SIGUSR1);
         measure_signal(name, 1);
+    });
+}
+
+fn read(path: &str) -> impl Fn() {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    move || {
+        let read = file.read_at(&mut [0; 4096], 0);
+        assert!(read.is_ok_and(|length| length > 0));
+    }
+}
+
+fn read_sysctl(name: Name) {
+    measure(name, read("/proc/sys/kernel/pid_max"));
+}
+
+fn read_status(name: Name) {
+    measure(name, read("/proc/self/status"));
+}
+
+fn ipc_file() -> std::fs::File {
+    std::fs::File::open("/proc/sysvipc/shm").expect("open of /proc/sysvipc/shm")
+}
+
+fn open_ipc(name: Name) {
+    inside(|| measure(name, || drop(ipc_file())));
+}
+
+/// What a neighbour, or the same user, has open must cost nobody else anything.
+fn open_ipc_among_many(name: Name) {
+    const MANY: u64 = 10_000;
+    inside(|| {
+        use nix::sys::resource::{setrlimit, Resource};
+        setrlimit(Resource::RLIMIT_NOFILE, MANY + 100, MANY + 100).expect("RLIMIT_NOFILE");
+        let _open: Vec<std::fs::File> = (0..MANY).map(|_| ipc_file()).collect();
+        measure(name, || drop(ipc_file()));
     });
 }
 

@@ -34,6 +34,10 @@ impl Channel {
         Channel(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 
+    pub fn into_fd(self) -> OwnedFd {
+        self.0
+    }
+
     pub fn fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }

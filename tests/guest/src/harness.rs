@@ -48,8 +48,8 @@ enum Outcome {
 
 static KERNEL: OnceLock<String> = OnceLock::new();
 
-/// Says which kernel this is: `native`, `takeover` (the same with the module), `supply` or
-/// `supply-debug`.
+/// Says which kernel this is: `native`, `takeover` (the same with the module) or `supply`; the
+/// last two also with `-debug`.
 pub fn set_kernel(name: String) {
     KERNEL.set(name).expect("the kernel is named once");
 }

@@ -15,6 +15,8 @@ mod channel;
 mod clone;
 mod compat;
 mod fs_context;
+mod fuse;
+mod fuzz;
 mod mode;
 mod ns_file;
 mod privilege;
@@ -29,6 +31,7 @@ mod signal_state;
 mod chain;
 mod create;
 mod exec;
+mod faults;
 mod forkfail;
 mod load;
 mod matrix;
@@ -117,9 +120,12 @@ const GROUPS: &[Group] = &[
             two_sided::threads::TESTS,
             two_sided::broadcast::TESTS,
             two_sided::ptrace::TESTS,
+            two_sided::traced_faults::TESTS,
             two_sided::freezer::TESTS,
             two_sided::parent_exit::TESTS,
             two_sided::terminal::TESTS,
+            two_sided::kernel_senders::TESTS,
+            two_sided::timers::TESTS,
             two_sided::sysctl::TESTS,
             two_sided::global_init::TESTS,
             two_sided::programs::TESTS,
@@ -223,6 +229,10 @@ const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        name: "faults",
+        parts: &[faults::namespaces::TESTS, faults::signals::TESTS],
+    },
+    Group {
         name: "stress",
         parts: &[stress::TESTS],
     },
@@ -240,8 +250,11 @@ const GROUPS: &[Group] = &[
         parts: &[
             load::holders::TESTS,
             load::leftovers::TESTS,
+            load::user_memory::TESTS,
+            load::user_memory::OF_BOTH,
             load::cycles::TESTS,
             observe::unload::TESTS,
+            faults::load::TESTS,
             load::cycles::STORMS,
         ],
     },
@@ -252,13 +265,14 @@ const GROUPS: &[Group] = &[
             takeover::pending::TESTS,
             takeover::unload::TESTS,
             takeover::cycles::TESTS,
+            load::user_memory::OF_BOTH,
             observe::unload::TESTS,
         ],
     },
 ];
 
 const USAGE: &str =
-    "usage: pidns-test [--list] [--quick] [--kernel native|takeover|supply|supply-debug] [GROUP[/TEST]]...";
+    "usage: pidns-test [--list] [--quick] [--fuzz SEED STEPS [--skip N,...]] [--kernel native|takeover|supply|takeover-debug|supply-debug] [GROUP[/TEST]]...";
 
 fn main() {
     let (mut list, mut quick) = (false, false);
@@ -268,11 +282,15 @@ fn main() {
     if arguments.next_if_eq(agent::ARGUMENT).is_some() {
         agent::main(arguments);
     }
+    if arguments.next_if_eq(fuzz::AGENT).is_some() {
+        fuzz::agent_main(arguments);
+    }
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--list" => list = true,
             "--quick" => quick = true,
             "--bench" => return bench::run(),
+            "--fuzz" => return fuzz::run(arguments),
             "--kernel" => {
                 kernel = arguments
                     .next()

@@ -31,6 +31,23 @@ pub fn become_nobody() {
     .expect("setresuid");
 }
 
+/// Becomes a user without any privilege, who is root of a user namespace of its own.
+#[track_caller]
+pub fn become_user_with_namespace() {
+    const USER: u32 = 1000;
+    let (user, group) = (Uid::from_raw(USER), Gid::from_raw(USER));
+    setresgid(group, group, group).expect("setresgid");
+    setresuid(user, user, user).expect("setresuid");
+    // Else its own files in procfs belong to root.
+    nix::sys::prctl::set_dumpable(true).expect("PR_SET_DUMPABLE");
+    check!(
+        unshare(libc::CLONE_NEWUSER),
+        Ok(()),
+        "unshare(CLONE_NEWUSER)"
+    );
+    map_to_root(&Proc::at("/proc"), USER);
+}
+
 /// Gives up every capability but these.
 #[track_caller]
 pub fn keep_only(capabilities: &[u32]) {
@@ -92,10 +109,16 @@ pub fn await_room_for_pid_namespaces(what: &str, count: usize) {
 /// Makes the caller's user and group known as 0 in its own user namespace.
 #[track_caller]
 pub fn become_mapped_root(proc: &Proc) {
+    map_to_root(proc, 0);
+}
+
+#[track_caller]
+fn map_to_root(proc: &Proc, number: u32) {
+    let map = format!("0 {number} 1");
     for (file, text) in [
-        ("uid_map", "0 0 1"),
+        ("uid_map", map.as_str()),
         ("setgroups", "deny"),
-        ("gid_map", "0 0 1"),
+        ("gid_map", map.as_str()),
     ] {
         check!(proc.write(&format!("self/{file}"), text), Ok(()), "{file}");
     }

@@ -143,6 +143,12 @@ pub fn quit_thread(code: i32) -> ! {
     unreachable!()
 }
 
+/// Ends the caller, unless it has a handler for SIGSEGV.
+pub fn touch_null() {
+    // SAFETY: none; the fault is the test.
+    unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) }
+}
+
 /// Waits for ever.
 pub fn sleep_for_ever() -> ! {
     loop {

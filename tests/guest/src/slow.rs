@@ -13,6 +13,8 @@ pub const SLOW: &[&str] = &[
     "matrix/as_mainline",
     "matrix/two_sided",
     "two_sided/every_signal_that_dumps_core",
+    "two_sided/a_member_does_not_cut_the_core_of_a_fault",
+    "two_sided/a_member_does_not_cut_the_core_of_a_signal",
     "two_sided/one_thread_may_take_it_from_inside",
     "two_sided/never_a_sibling_at_the_end",
     "two_sided/never_a_sibling_during_a_dump",

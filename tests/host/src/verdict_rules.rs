@@ -4,8 +4,8 @@
 //! table that was written down a second time.
 
 use crate::verdict::{
-    default_action, force, is_of_kill, judge, judge_taken, sender, Action, Disposition, Origin,
-    Sender, Verdict,
+    default_action, force, is_of_kill, is_signal, is_synchronous, judge, judge_taken, sender,
+    Action, Disposition, Origin, Sender, Verdict,
 };
 
 /// origin, current task visible, sender, SIGKILL and SIGSTOP act
@@ -87,6 +87,39 @@ fn every_default_action_is_as_in_the_manual() {
             _ => Action::Nothing,
         };
         assert_eq!(default_action(sig), expected, "signal {sig}");
+    }
+}
+
+#[test]
+fn signals_have_the_numbers_from_1_to_64() {
+    let known: Vec<i32> = (-200..=200).filter(|&sig| is_signal(sig)).collect();
+    assert_eq!(known, (1..=64).collect::<Vec<i32>>());
+    for wrong in [
+        i32::MIN,
+        i32::MIN + 1,
+        i32::MAX - 1,
+        i32::MAX,
+        1 << 8 | 9,
+        1 << 16 | 9,
+    ] {
+        assert!(!is_signal(wrong), "{wrong}");
+    }
+}
+
+/// The signals from 1 to 31 that `kernel/signal.c: SYNCHRONOUS_MASK` has: SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS.
+const SYNCHRONOUS: &[u8; 31] = b"---SS-SS--S-------------------S";
+
+#[test]
+fn what_an_instruction_causes_is_as_in_the_kernel() {
+    for sig in -200..=200 {
+        let place = usize::try_from(sig - 1).ok();
+        let expected = place.and_then(|place| SYNCHRONOUS.get(place)) == Some(&b'S');
+        assert_eq!(is_synchronous(sig), expected, "signal {sig}");
+        // All of them are signals, and dump core.
+        if is_synchronous(sig) {
+            assert!(is_signal(sig), "signal {sig}");
+            assert_eq!(default_action(sig), Action::Core, "signal {sig}");
+        }
     }
 }
 

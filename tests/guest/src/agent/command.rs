@@ -11,10 +11,10 @@ use crate::channel::Channel;
 use crate::clone::Clone;
 use crate::harness::this_program;
 use crate::process::{
-    attempt_fork, errno_of, fork, pid, ppid, quit, tid, wait_for, wait_for_message, End,
+    attempt_fork, errno_of, fork, pid, ppid, quit, tid, touch_null, wait_for, wait_for_message, End,
 };
 use crate::random::Random;
-use crate::send_signal::{send_by_timer, SendCall, SEND_CALLS};
+use crate::send_signal::{send_by_timer, Forgery, SendCall, SEND_CALLS};
 use crate::signal_state::{self, sigset};
 use crate::signal_storm::{change_at_random, reset_random_signals};
 
@@ -98,6 +98,12 @@ commands! {
     Send(call: SendCall, target: i32, signal: i32),
     /// Sends to the agent's own process; answers with the errno.
     SendToItself(call: SendCall, signal: i32),
+    /// Sends to the agent itself, with an `si_code` that is the kernel's alone; answers with the errno.
+    ForgeFault(signal: i32, code: i32),
+    /// Touches memory that is not there, again and again where nothing ends it.
+    Fault(),
+    /// Executes a breakpoint, which is a fault that does not happen again.
+    Break(),
     /// Lets a child send to the agent; answers with the child's errno.
     SendByChild(call: SendCall, signal: i32),
     /// Takes a pending signal with `sigtimedwait`; answers with its `si_pid`.
@@ -172,6 +178,12 @@ impl Command {
             Command::IsPending(signal) => return i32::from(signal_state::is_pending(signal)),
             Command::Send(call, target, signal) => return errno_of(call.send(target, signal)),
             Command::SendToItself(call, signal) => return errno_of(call.send(pid(), signal)),
+            Command::ForgeFault(signal, code) => {
+                return errno_of(Forgery { code, pid: 0 }.queue_to_thread(pid(), signal))
+            }
+            Command::Fault() => touch_null(),
+            // SAFETY: the trap only raises a signal.
+            Command::Break() => unsafe { std::arch::asm!("int3") },
             Command::SendByChild(call, signal) => return send_by_child(call, signal),
             Command::Take(signal) => return take(signal),
             Command::LimitQueue(most) => {

@@ -183,6 +183,13 @@ impl Agent {
         self.ask(Command::SendToItself(call, signal))
     }
 
+    /// Sends itself a signal that looks like a fault.
+    #[track_caller]
+    pub fn forge_fault(&self, signal: i32, code: i32) {
+        let sent = self.ask(Command::ForgeFault(signal, code));
+        check!(sent, 0, "{signal} of its own with the code {code}");
+    }
+
     /// A child of the agent sends it a signal.
     #[track_caller]
     pub fn inside(&self, call: SendCall, signal: i32) {

@@ -3,21 +3,26 @@
 use nix::errno::Errno;
 
 use crate::clone::{Clone, NEWPID};
-use crate::harness::{scale, Test};
+use crate::harness::{kernel, scale, Test};
 use crate::privilege::{
-    become_mapped_root, become_nobody, drop_capability, limit_pid_namespaces, CAP_SYS_ADMIN, NOBODY,
+    await_room_for_pid_namespaces, become_mapped_root, become_nobody, drop_capability,
+    limit_pid_namespaces, CAP_SYS_ADMIN, NOBODY,
 };
 use crate::proc_fs::Proc;
 use crate::process::{
     attempt_fork, errno_of, eventually, fork, new_ns, pid, unshare, unshare_pid, wait_for_message,
-    End,
+    Child, End,
 };
+use crate::report::skip;
 
 pub const TESTS: &[Test] = tests![
     without_the_capability,
     an_unprivileged_user_with_a_user_namespace,
     a_limit_of_zero,
     the_limit_counts_the_living,
+    the_limit_counts_many_living,
+    the_limit_waits_for_the_dead,
+    the_limit_is_one_of_all_processes,
     the_limit_of_an_outer_user_namespace_holds,
     a_namespace_without_processes_goes,
     a_failed_creation_is_not_counted,
@@ -86,6 +91,72 @@ fn the_limit_counts_the_living() {
     eventually("room for another when one has ended", || {
         Clone::new(NEWPID).attempt().ok()
     });
+}
+
+fn the_limit_counts_many_living() {
+    for most in [1, 16] {
+        let user = fork(|_| {
+            limit_pid_namespaces(&Proc::at("/proc"), most);
+            for _ in 0..2 {
+                let living: Vec<Child> = (0..most)
+                    .map(|_| {
+                        eventually("room for one that lives", || {
+                            Clone::new(NEWPID).start(wait_for_message).ok()
+                        })
+                    })
+                    .collect();
+                for _ in 0..2 {
+                    check!(
+                        Clone::new(NEWPID).attempt(),
+                        Err(Errno::ENOSPC),
+                        "one more than {most}"
+                    );
+                    check!(unshare(libc::CLONE_NEWPID), Err(Errno::ENOSPC));
+                }
+                living.into_iter().for_each(Child::end);
+            }
+        });
+        check!(user.wait(), End::Exit(0), "the user with {most}");
+    }
+}
+
+/// A dead namespace counts until its memory is free. Mainline refuses another one until then.
+fn the_limit_waits_for_the_dead() {
+    if !kernel().starts_with("supply") {
+        skip("mainline does not wait");
+    }
+    for most in [1, 2, 16] {
+        let user = fork(|_| {
+            limit_pid_namespaces(&Proc::at("/proc"), most);
+            for number in 0..5 * most {
+                check!(
+                    Clone::new(NEWPID).attempt_inside(),
+                    Ok(1),
+                    "namespace {number}, of {most} at a time"
+                );
+            }
+        });
+        check!(user.wait(), End::Exit(0), "the user with {most}");
+    }
+}
+
+/// Those that come and go on several processors do not take each other's room for good.
+fn the_limit_is_one_of_all_processes() {
+    const MOST: u32 = 8;
+    limit_pid_namespaces(&Proc::at("/proc"), MOST);
+    let workers: Vec<Child> = (0..MOST / 2)
+        .map(|_| {
+            fork(|_| {
+                for _ in 0..5 {
+                    eventually("room beside others", || Clone::new(NEWPID).attempt().ok());
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        check!(worker.wait(), End::Exit(0), "the end of a worker");
+    }
+    await_room_for_pid_namespaces("all of them again", MOST as usize);
 }
 
 fn the_limit_of_an_outer_user_namespace_holds() {

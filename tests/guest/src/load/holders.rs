@@ -1,16 +1,18 @@
 //! What keeps a namespace, and with it the module, when all of its processes have gone.
 
+use std::collections::VecDeque;
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{mount, umount2, MntFlags, MsFlags};
+use nix::sys::resource::{setrlimit, Resource};
 
 use crate::bpf::{Tasks, Walk, Walker};
 use crate::fs_context::{own_mounts, FsContext};
 use crate::harness::Test;
-use crate::load::{check_held, load_now, start, unload_soon};
+use crate::load::{check_held, load_now, start, unload, unload_soon};
 use crate::ns_file::NsFile;
 use crate::proc_fs::Proc;
 use crate::process::{
@@ -20,8 +22,10 @@ use crate::scm_credentials::CredentialsSocket;
 
 pub const TESTS: &[Test] = tests![120;
     an_open_file_of_sysvipc_holds_the_module,
+    every_open_file_of_sysvipc_holds_the_module,
     an_unused_mount_context_holds_the_module,
     a_perf_event_holds_the_module,
+    perf_events_that_are_refused_do_not_hold_the_module,
     a_bpf_iterator_holds_the_module,
     a_fuse_mount_holds_the_module,
     an_open_directory_of_a_dead_process_holds_the_module,
@@ -67,6 +71,34 @@ fn an_open_file_of_sysvipc_holds_the_module() {
     });
 }
 
+/// Closed in the order in which they were opened; the namespace stays for the last one.
+fn every_open_file_of_sysvipc_holds_the_module() {
+    const COUNT: usize = 5000;
+    start();
+    setrlimit(Resource::RLIMIT_NOFILE, 8192, 8192).expect("RLIMIT_NOFILE");
+    let init = new_ns(|channel| {
+        for _ in 0..COUNT {
+            let file = std::fs::File::open("/proc/sysvipc/shm");
+            channel.send_fd(file.expect("open of /proc/sysvipc/shm").as_raw_fd());
+        }
+        channel.receive_or_end();
+    });
+    let mut files: VecDeque<OwnedFd> = (0..COUNT).map(|_| init.channel.receive_fd()).collect();
+    init.end();
+    while files.len() > 1 {
+        drop(files.pop_front());
+        if files.len() % 500 == 1 {
+            check!(
+                unload(),
+                Err(Errno::EAGAIN),
+                "unload with {} open files",
+                files.len()
+            );
+        }
+    }
+    check_held(|| drop(files));
+}
+
 fn an_unused_mount_context_holds_the_module() {
     // SAFETY: the string is live.
     check_holder(|| owned(unsafe { libc::syscall(libc::SYS_fsopen, c"proc".as_ptr(), 0) }));
@@ -81,6 +113,44 @@ fn a_perf_event_holds_the_module() {
         // SAFETY: the attributes are as long as they say.
         owned(unsafe { libc::syscall(libc::SYS_perf_event_open, attr.as_ptr(), 0, -1, -1, 0) })
     });
+}
+
+/// Some are refused when their namespace has been counted already.
+fn perf_events_that_are_refused_do_not_hold_the_module() {
+    const INHERIT: u64 = 1 << 1;
+    const SAMPLE_READ: u64 = 1 << 4;
+    start();
+    // A type that no part of the kernel knows; and a software event that children inherit, whose samples are
+    // read without the number of a thread.
+    for (kind, sample, flags, refused) in [
+        (0x7fff_0000, 0, 0, Errno::ENOENT),
+        (1, SAMPLE_READ, INHERIT, Errno::EINVAL),
+    ] {
+        let init = new_ns(|channel| {
+            let mut attr = [0u64; 16];
+            attr[0] = kind | (std::mem::size_of_val(&attr) as u64) << 32;
+            attr[3] = sample;
+            attr[5] = flags;
+            let attr = attr.as_ptr();
+            for _ in 0..500 {
+                // SAFETY: the attributes are as long as they say.
+                let opened =
+                    unsafe { libc::syscall(libc::SYS_perf_event_open, attr, 0, -1, -1, 0) };
+                check!(Errno::result(opened), Err(refused), "type {kind:#x}");
+            }
+            channel.send(0);
+            channel.receive_or_end();
+        });
+        init.receive();
+        check!(
+            unload(),
+            Err(Errno::EAGAIN),
+            "unload with a member that lives"
+        );
+        init.end();
+        unload_soon();
+        load_now();
+    }
 }
 
 fn a_bpf_iterator_holds_the_module() {

@@ -3,6 +3,7 @@
 pub mod cycles;
 pub mod holders;
 pub mod leftovers;
+pub mod user_memory;
 
 use std::os::fd::AsRawFd;
 

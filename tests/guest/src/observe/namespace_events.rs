@@ -5,7 +5,7 @@ use super::tracefs::{Event, Trace};
 use crate::harness::Test;
 use crate::ns_file::{inode_of, NsFile, INITIAL_INODE};
 use crate::process::{
-    eventually, fork, new_ns, sleepers, unshare, unshare_pid, wait_for_message, End,
+    eventually, fork, new_ns, sleep_for_ever, sleepers, unshare, unshare_pid, wait_for_message, End,
 };
 
 pub const TESTS: &[Test] = tests![300;
@@ -47,7 +47,8 @@ fn a_namespace_in_a_namespace() {
     let outer = new_ns(|channel| {
         let inner = new_ns(|channel| {
             channel.send(inode_of("self", "pid") as i32);
-            wait_for_message(channel);
+            // It ends with the outer one, and not before that when the channel is closed.
+            sleep_for_ever();
         });
         channel.send(inner.receive());
         wait_for_message(channel);

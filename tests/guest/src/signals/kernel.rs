@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use crate::harness::Test;
-use crate::process::{echo, fork, new_ns, sleep_for_ever, Child, End};
+use crate::process::{echo, fork, new_ns, sleep_for_ever, touch_null, Child, End};
 use crate::send_signal::send_by_timer;
 use crate::signal_capture;
 use crate::signal_state;
@@ -113,11 +113,6 @@ fn an_alarm_kills_a_member() {
         echo(channel);
     });
     init.check_alive();
-}
-
-fn touch_null() {
-    // SAFETY: none; the fault is the test.
-    unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) }
 }
 
 /// An init that forks a member and then does something deadly.

@@ -2,12 +2,16 @@
 
 use nix::sys::resource::{setrlimit, Resource};
 
-use super::MAKERS;
+use super::kernel_senders::send_about_a_file;
+use super::{attack, ALL_KINDS, MAKERS};
 use crate::channel::Channel;
+use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
 use crate::mode;
 use crate::proc_fs::Proc;
-use crate::process::{echo, eventually, new_ns, sleep_for_ever, start_threads, wait_for_core, End};
+use crate::process::{
+    echo, eventually, fork, new_ns, sleep_for_ever, start_threads, wait_for_core, Child, End,
+};
 use crate::send_signal::SEND_CALLS;
 use crate::signal_state;
 
@@ -16,6 +20,9 @@ pub const TESTS: &[Test] = tests![300;
     a_core_file,
     a_core_through_a_pipe,
     no_core_without_a_limit,
+    a_member_does_not_cut_the_core_of_a_fault,
+    a_member_does_not_cut_the_core_of_a_signal,
+    the_outside_cuts_a_core,
 ];
 
 const CORE: [i32; 10] = [
@@ -105,13 +112,28 @@ fn a_core_file() {
     check!(signals[0], libc::SIGABRT as u16, "the signal in the core");
 }
 
+/// The number of so many bytes at a place of a core file.
+fn number_in(core: &[u8], at: usize, bytes: usize) -> usize {
+    let digits = core[at..at + bytes].iter().rev();
+    digits.fold(0, |n, byte| n << 8 | usize::from(*byte))
+}
+
+/// Where the headers of segments are in a core file of 64 bits.
+fn headers(core: &[u8]) -> impl Iterator<Item = usize> + std::clone::Clone + '_ {
+    let (first, size) = (number_in(core, 32, 8), number_in(core, 54, 2));
+    (0..number_in(core, 56, 2)).map(move |i| first + i * size)
+}
+
+/// How long a core file would have to be.
+fn whole_length(core: &[u8]) -> usize {
+    let end = |at: usize| number_in(core, at + 8, 8) + number_in(core, at + 32, 8);
+    headers(core).map(end).max().expect("a segment")
+}
+
 /// The signal in each `NT_PRSTATUS` note of a core file of 64 bits.
 fn statuses(core: &[u8]) -> Vec<u16> {
-    let number = |at: usize, bytes: usize| {
-        let digits = core[at..at + bytes].iter().rev();
-        digits.fold(0usize, |n, byte| n << 8 | usize::from(*byte))
-    };
-    let headers = (0..number(56, 2)).map(|i| number(32, 8) + i * number(54, 2));
+    let number = |at: usize, bytes: usize| number_in(core, at, bytes);
+    let headers = headers(core);
     const PT_NOTE: usize = 4;
     let notes = headers
         .clone()
@@ -158,5 +180,124 @@ fn no_core_without_a_limit() {
         check!(end, (End::Killed(libc::SIGQUIT), false), "{who}'s end");
         let path = format!("/tmp/cores/{}", child.pid);
         check!(std::fs::exists(&path).ok(), Some(false), "{path}");
+    }
+}
+
+/// A program that takes a core, but only when it is let.
+const TAKER: &str = "/tmp/cores/taker";
+const LET: &str = "/tmp/cores/let";
+
+impl Cores {
+    fn to_slow_taker() -> Cores {
+        use std::os::unix::fs::PermissionsExt;
+        let cores = Cores::to(&format!("|{TAKER}"));
+        let script = format!(
+            "#!/bin/sh\n: >/tmp/cores/began\nfor i in $(seq 300); do [ -e {LET} ] && break; sleep 0.1; done\n\
+            cat >/tmp/cores/core\n: >/tmp/cores/taken\n"
+        );
+        std::fs::write(TAKER, script).expect("a script");
+        std::fs::set_permissions(TAKER, PermissionsExt::from_mode(0o755)).expect("chmod");
+        cores
+    }
+}
+
+#[track_caller]
+fn wait_for_file(path: &str) {
+    eventually(path, || std::fs::exists(path).expect(path).then_some(()));
+}
+
+const MEMORY: usize = 8 << 20;
+
+/// An init, or with other `flags` a process, that fills memory, and makes a child, which does something when it is told
+/// to. Then it faults, or waits.
+#[track_caller]
+fn with_memory(flags: u64, faults: bool, deed: fn()) -> (Child, Channel) {
+    let (mine, of_member) = Channel::pair();
+    let process = Clone::new(flags).start(move |channel| {
+        signal_state::reset();
+        limit_cores(libc::RLIM_INFINITY);
+        std::hint::black_box(vec![7u8; MEMORY].leak());
+        fork(move |_| {
+            of_member.send(0);
+            of_member.receive();
+            deed();
+            of_member.send(0);
+            sleep_for_ever();
+        });
+        if faults {
+            crate::process::touch_null();
+        }
+        echo(channel);
+    });
+    mine.receive();
+    (process.expect("clone3"), mine)
+}
+
+const DEEDS: [(&str, fn()); 4] = [
+    ("nothing", || ()),
+    ("every signal by every call", || attack(&ALL_KINDS)),
+    ("SIGKILL about a file", || {
+        send_about_a_file(1, libc::SIGKILL)
+    }),
+    ("signals about files", || {
+        for signal in [libc::SIGTERM, libc::SIGQUIT, libc::SIGSEGV, libc::SIGIO, 34] {
+            send_about_a_file(1, signal);
+        }
+    }),
+];
+
+#[track_caller]
+fn check_whole(faults: bool) {
+    mode::two_sided();
+    let signal = if faults { libc::SIGSEGV } else { libc::SIGABRT };
+    for (words, deed) in DEEDS {
+        let _cores = Cores::to_slow_taker();
+        let (init, member) = with_memory(NEWPID, faults, deed);
+        if !faults {
+            init.kill(signal);
+        }
+        wait_for_file("/tmp/cores/began");
+        member.send(0);
+        member.receive();
+        std::fs::write(LET, "").expect(LET);
+        let end = wait_for_core(init.pid);
+        check!(end, (End::Killed(signal), true), "after {words}");
+        wait_for_file("/tmp/cores/taken");
+        let core = std::fs::read("/tmp/cores/core").expect("the core");
+        check!(
+            core.len() > MEMORY && core.len() >= whole_length(&core),
+            true,
+            "after {words}: {} bytes of a core",
+            core.len()
+        );
+    }
+}
+
+fn a_member_does_not_cut_the_core_of_a_fault() {
+    check_whole(true);
+}
+
+fn a_member_does_not_cut_the_core_of_a_signal() {
+    check_whole(false);
+}
+
+/// As that of any process.
+fn the_outside_cuts_a_core() {
+    mode::two_sided();
+    for (flags, faults) in [(0, true), (NEWPID, true), (0, false), (NEWPID, false)] {
+        let _cores = Cores::to_slow_taker();
+        let (process, child) = with_memory(flags, faults, || ());
+        if !faults {
+            process.kill(libc::SIGABRT);
+        }
+        wait_for_file("/tmp/cores/began");
+        process.kill(libc::SIGKILL);
+        let end = wait_for_core(process.pid);
+        check!(end, (End::Killed(libc::SIGKILL), false), "with {flags:#x}");
+        std::fs::write(LET, "").expect(LET);
+        wait_for_file("/tmp/cores/taken");
+        let core = std::fs::metadata("/tmp/cores/core").expect("the core");
+        check!(core.len() < MEMORY as u64, true, "{} bytes", core.len());
+        drop(child);
     }
 }

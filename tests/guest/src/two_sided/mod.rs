@@ -8,6 +8,7 @@ pub mod disposition_changes;
 pub mod forged_siginfo;
 pub mod freezer;
 pub mod global_init;
+pub mod kernel_senders;
 pub mod nested;
 pub mod parent_exit;
 pub mod pending;
@@ -18,6 +19,8 @@ pub mod subject;
 pub mod sysctl;
 pub mod terminal;
 pub mod threads;
+pub mod timers;
+pub mod traced_faults;
 
 use nix::errno::Errno;
 

@@ -21,6 +21,9 @@ pub const TESTS: &[Test] = tests![300;
     an_own_timer_and_the_outside,
     the_outside_and_an_own_timer,
     an_own_timer_alone,
+    an_own_fault_and_the_outside,
+    the_outside_and_an_own_fault,
+    an_own_fault_alone,
 ];
 
 const TERM: i32 = libc::SIGTERM;
@@ -280,5 +283,63 @@ fn an_own_timer_alone() {
         init.let_timer_send(signal);
         init.unblock(signal);
         init.survives("its timer");
+    }
+}
+
+/// What the kernel takes as the fault of an instruction, before all else and without asking who sent it.
+const FAULTS: [(i32, i32); 6] = [
+    (libc::SIGTRAP, 6),
+    (libc::SIGTRAP, 1),
+    (libc::SIGSEGV, 1),
+    (libc::SIGSYS, 1),
+    (libc::SIGFPE, 1),
+    (libc::SIGBUS, 3),
+];
+
+fn an_own_fault_and_the_outside() {
+    mode::two_sided();
+    for (signal, code) in FAULTS {
+        for call in SEND_CALLS {
+            let init = Agent::init();
+            init.block(signal);
+            init.forge_fault(signal, code);
+            init.check_pending(signal, true);
+            init.outside(call, signal);
+            let words = format!("{signal} by {call:?} after its own with the code {code}");
+            init.unblock_and_end(signal, &words);
+        }
+    }
+}
+
+fn the_outside_and_an_own_fault() {
+    mode::two_sided();
+    for (signal, code) in FAULTS {
+        for call in SEND_CALLS {
+            let init = Agent::init();
+            init.block(signal);
+            init.outside(call, signal);
+            init.forge_fault(signal, code);
+            let words = format!("{signal} by {call:?} before its own with the code {code}");
+            init.unblock_and_end(signal, &words);
+        }
+    }
+}
+
+fn an_own_fault_alone() {
+    mode::two_sided();
+    let init = Agent::init();
+    for (signal, code) in FAULTS {
+        for call in SEND_CALLS {
+            init.block(signal);
+            init.forge_fault(signal, code);
+            init.inside(call, signal);
+            init.unblock(signal);
+            init.survives("its own, and one from inside");
+            // Nothing is left of them.
+            init.block(signal);
+            init.inside(call, signal);
+            init.unblock(signal);
+            init.survives("one from inside");
+        }
     }
 }

@@ -33,7 +33,7 @@ pub const TESTS: &[Test] = tests![
 /// `PTRACE_SETSIGMASK`
 const SETSIGMASK: u32 = 0x420b;
 
-fn traced() -> (Subject, Pid) {
+pub fn traced() -> (Subject, Pid) {
     let subject = Subject::new();
     subject.check_alive("before it is traced");
     let number = Pid::from_raw(subject.number());
@@ -43,7 +43,7 @@ fn traced() -> (Subject, Pid) {
 
 /// Waits until the tracee shows the signal, passing others on.
 #[track_caller]
-fn wait_for_signal(number: Pid, signal: Signal) {
+pub fn wait_for_signal(number: Pid, signal: Signal) {
     loop {
         match wait_event(number.as_raw(), WaitPidFlag::__WALL) {
             WaitStatus::Stopped(_, seen) if seen == signal => return,
@@ -55,7 +55,7 @@ fn wait_for_signal(number: Pid, signal: Signal) {
 }
 
 #[track_caller]
-fn go_on(number: Pid, signal: impl Into<Option<Signal>>) {
+pub fn go_on(number: Pid, signal: impl Into<Option<Signal>>) {
     ptrace::cont(number, signal).expect("PTRACE_CONT");
 }
 
@@ -212,8 +212,8 @@ fn a_tracer_that_leaves() {
     subject.check_ends(libc::SIGTERM, "passed on with PTRACE_DETACH");
 }
 
-/// An init whose member traces it and does `deed` at each SIGTERM that it shows.
-fn traced_inside(deed: fn(Pid)) -> Subject {
+/// An init whose member traces it and does `deed` at each `signal` that it shows.
+pub fn traced_inside(signal: Signal, deed: fn(Pid)) -> Subject {
     let (ready, of_tracer) = Channel::pair();
     let subject = Subject::with(crate::clone::NEWPID, |channel| {
         crate::process::lead_group();
@@ -222,7 +222,7 @@ fn traced_inside(deed: fn(Pid)) -> Subject {
             ptrace::seize(init, Options::empty()).expect("PTRACE_SEIZE");
             of_tracer.send(0);
             loop {
-                wait_for_signal(init, SIGTERM);
+                wait_for_signal(init, signal);
                 deed(init);
             }
         }));
@@ -235,7 +235,7 @@ fn traced_inside(deed: fn(Pid)) -> Subject {
 
 fn a_tracer_inside_passes_on() {
     mode::two_sided();
-    let subject = traced_inside(|init| go_on(init, SIGTERM));
+    let subject = traced_inside(SIGTERM, |init| go_on(init, SIGTERM));
     for call in [SendCall::Kill, SendCall::Tgkill, SendCall::Sigqueue] {
         subject.inside_by(call, libc::SIGTERM);
         subject.check_alive("after one from inside");
@@ -246,7 +246,7 @@ fn a_tracer_inside_passes_on() {
 
 fn a_tracer_inside_cancels() {
     mode::two_sided();
-    let subject = traced_inside(|init| go_on(init, None));
+    let subject = traced_inside(SIGTERM, |init| go_on(init, None));
     subject.outside(libc::SIGTERM);
     subject.check_alive("after a signal that its tracer cancelled");
     subject.init.block(libc::SIGTERM);
@@ -259,7 +259,7 @@ fn a_tracer_inside_cancels() {
 
 fn a_tracer_inside_changes() {
     mode::two_sided();
-    let subject = traced_inside(|init| go_on(init, SIGUSR1));
+    let subject = traced_inside(SIGTERM, |init| go_on(init, SIGUSR1));
     subject.outside(libc::SIGTERM);
     subject.check_alive("after its tracer inside put SIGUSR1 in the place of SIGTERM");
     subject.inside(libc::SIGTERM);

@@ -15,7 +15,7 @@ pub const TESTS: &[Test] = tests![
 ];
 
 /// A terminal: the side that a person types at, and the side that programs have.
-fn terminal() -> (OwnedFd, OwnedFd) {
+pub fn terminal() -> (OwnedFd, OwnedFd) {
     let (mut master, mut slave) = (-1, -1);
     let none = std::ptr::null_mut();
     // SAFETY: the numbers are live; the descriptors are new and ours.
@@ -27,7 +27,7 @@ fn terminal() -> (OwnedFd, OwnedFd) {
 }
 
 /// Makes the terminal that of the caller's new session.
-fn lead_session(slave: &OwnedFd) {
+pub fn lead_session(slave: &OwnedFd) {
     nix::unistd::setsid().expect("setsid");
     // SAFETY: the call takes no pointers.
     let taken = unsafe { libc::ioctl(slave.as_raw_fd(), libc::TIOCSCTTY, 0) };

@@ -1,0 +1,130 @@
+//! What the world's own /proc shows of every task in it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+
+use crate::proc_fs::Proc;
+
+/// One task.
+pub struct Task {
+    /// The text that it was read from.
+    text: String,
+    pub process: i32,
+    pub state: char,
+    /// All that is printed of it.
+    pub line: String,
+    pub ignored: u64,
+    pub caught: u64,
+    pub blocked: u64,
+    /// Its parent's number and its tracer's, or 0.
+    pub parent: i32,
+    pub tracer: i32,
+    pub threads: i32,
+}
+
+/// All tasks by their numbers in the world's namespace.
+#[derive(Default)]
+pub struct Snapshot(pub BTreeMap<i32, Rc<Task>>);
+
+impl Snapshot {
+    /// An error, if a process goes away meanwhile. What has not changed is taken from the one before.
+    pub fn take(proc: &Proc, before: &Snapshot) -> nix::Result<Snapshot> {
+        let mut tasks = BTreeMap::new();
+        let read = |process: i32, task: i32, path: String| -> nix::Result<Rc<Task>> {
+            let text = proc.read(&path)?;
+            Ok(match before.0.get(&task) {
+                Some(known) if known.text == text && known.process == process => known.clone(),
+                _ => Rc::new(Task::read(process, text)),
+            })
+        };
+        for process in numbers(proc, ".")? {
+            let leader = read(process, process, format!("{process}/status"))?;
+            if leader.threads > 1 {
+                for thread in numbers(proc, &format!("{process}/task"))? {
+                    let path = format!("{process}/task/{thread}/status");
+                    tasks.insert(thread, read(process, thread, path)?);
+                }
+            }
+            tasks.insert(process, leader);
+        }
+        Ok(Snapshot(tasks))
+    }
+
+    /// Whether each task waits for something that does not come by itself; an init that waits for the last of its
+    /// namespace is idle (I).
+    pub fn is_quiet(&self) -> bool {
+        self.0.values().all(|t| "STtZI".contains(t.state))
+    }
+
+    /// A line for each task that is new, different or gone.
+    pub fn changes(&self, before: &Snapshot) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (number, task) in &self.0 {
+            if before.0.get(number).is_none_or(|t| t.line != task.line) {
+                lines.push(format!("  {}/{number} {}", task.process, task.line));
+            }
+        }
+        for (number, task) in &before.0 {
+            if !self.0.contains_key(number) {
+                lines.push(format!("  {}/{number} gone", task.process));
+            }
+        }
+        lines
+    }
+}
+
+impl Task {
+    fn read(process: i32, text: String) -> Task {
+        let fields: BTreeMap<&str, &str> = text.lines().filter_map(|l| l.split_once(':')).collect();
+        let field = |name: &str| fields.get(name).map_or("-", |value| value.trim());
+        let mask = |name: &str| u64::from_str_radix(field(name), 16).unwrap_or(0);
+        let numbers = |name: &str| {
+            let words = field(name).split_whitespace();
+            words.collect::<Vec<_>>().join(",")
+        };
+        let mut line = field("State")[..1].to_string();
+        for name in ["Tgid", "Pid", "PPid", "TracerPid", "Threads"] {
+            line += &format!(" {name}={}", field(name));
+        }
+        for name in ["NStgid", "NSpid", "NSpgid", "NSsid"] {
+            line += &format!(" {name}={}", numbers(name));
+        }
+        for name in ["SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt"] {
+            line += &format!(" {name}={:x}", mask(name));
+        }
+        line += &format!(" Uid={}", field("Uid").split('\t').next().unwrap_or("-"));
+        let number = |name: &str| field(name).parse().unwrap_or(0);
+        Task {
+            process,
+            state: field("State").chars().next().unwrap_or('?'),
+            line,
+            ignored: mask("SigIgn"),
+            caught: mask("SigCgt"),
+            blocked: mask("SigBlk"),
+            parent: number("PPid"),
+            tracer: number("TracerPid"),
+            threads: number("Threads"),
+            text,
+        }
+    }
+}
+
+/// The names in a directory of /proc that are numbers, in order.
+fn numbers(proc: &Proc, path: &str) -> nix::Result<Vec<i32>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let root = proc.fd();
+    // SAFETY: the descriptor of the mount is live for as long as the mount is borrowed.
+    let root = unsafe { std::os::fd::BorrowedFd::borrow_raw(root) };
+    let mut dir = nix::dir::Dir::openat(root, path, flags, Mode::empty())?;
+    let mut numbers = Vec::new();
+    for entry in dir.iter() {
+        if let Ok(number) = entry?.file_name().to_string_lossy().parse() {
+            numbers.push(number);
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
