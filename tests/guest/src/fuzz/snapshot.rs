@@ -53,10 +53,19 @@ impl Snapshot {
         Ok(Snapshot(tasks))
     }
 
-    /// Whether each task waits for something that does not come by itself; an init that waits for the last of its
+    /// Whether each task waits for something that does not come by itself. An init that waits for the last of its
     /// namespace is idle (I).
     pub fn is_quiet(&self) -> bool {
-        self.0.values().all(|t| "STtZI".contains(t.state))
+        let waits =
+            |t: &Task| "STtZI".contains(t.state) || t.state == 'D' && self.waits_for_tracer(t);
+        self.0.values().all(|task| waits(task))
+    }
+
+    /// Whether a task that executes a program, or dumps core, waits for another thread that a tracer holds: stopped at
+    /// its end, or dead and not yet waited for.
+    fn waits_for_tracer(&self, task: &Task) -> bool {
+        let mut others = self.0.values().filter(|t| t.process == task.process);
+        others.any(|t| t.tracer != 0 && "tZ".contains(t.state))
     }
 
     /// A line for each task that is new, different or gone.
