@@ -15,7 +15,8 @@ use crate::process::{
     attempt_fork, new_ns, pidfd_open, sleep_for_ever, unshare, wait_for_message, Child,
 };
 
-use Errno::{EAGAIN, ENOMEM};
+// `fs/proc/namespaces.c: proc_ns_instantiate` says `ENOENT` where it has no inode.
+use Errno::{EAGAIN, ENOENT, ENOMEM};
 
 pub const TESTS: &[Test] = tests![600;
     a_namespace_is_made,
@@ -130,19 +131,19 @@ fn files_of_namespaces() {
     start();
     let init = new_ns(|_| sleep_for_ever());
     let path = format!("/proc/{}/ns/pid", init.pid);
-    each("a file of a namespace", &[ENOMEM], || {
+    each("a file of a namespace", &[ENOMEM, ENOENT], || {
         NsFile::open(&path).map(drop)
     });
-    each("a file of the initial namespace", &[ENOMEM], || {
+    each("a file of the initial namespace", &[ENOMEM, ENOENT], || {
         NsFile::open("/proc/self/ns/pid").map(drop)
     });
-    each("a pidfd's namespace", &[ENOMEM], || {
+    each("a pidfd's namespace", &[ENOMEM, ENOENT], || {
         let pidfd = pidfd_open(init.pid)?;
         // SAFETY: the call takes a number.
         let fd = unsafe { libc::ioctl(pidfd.as_raw_fd(), NS_GET_PID_NAMESPACE as _, 0) };
         Errno::result(fd).map(drop)
     });
-    each("a list of links", &[ENOMEM], || {
+    each("a list of links", &[ENOMEM, ENOENT], || {
         let directory = format!("/proc/{}/ns", init.pid);
         let entries = std::fs::read_dir(directory);
         done(entries.and_then(|entries| entries.collect::<Result<Vec<_>, _>>()))
