@@ -16,10 +16,7 @@ pub(crate) use ns::HasPid;
 
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use {
-    table::{
-        Pidmap,
-        DYING, //
-    },
+    table::Pidmap,
     tasklist::{
         Tasklist,
         TasklistMut, //

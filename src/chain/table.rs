@@ -26,10 +26,6 @@ use crate::{
         Upid, //
     },
 };
-use core::sync::atomic::{
-    AtomicUsize,
-    Ordering, //
-};
 use kernel::{
     prelude::*,
     types::NotThreadSafe, //
@@ -178,21 +174,11 @@ impl Pidmap {
     fn uncount(&mut self, ns: &PidNs) {
         let left = ns.pid_allocated() - 1;
         ns.set_pid_allocated(left, self);
-        if left <= 2 {
-            Self::nearly_empty(ns, left);
+        if matches!(left, 1 | 2) {
+            // SAFETY: A namespace that had a pid has a reaper. It is alive, or not yet freed: it is not before it
+            // waited for this lock's sections to end (RCU), or is the kernel's static first task.
+            unsafe { bindings::wake_up_process(ns.child_reaper()) };
         }
-    }
-
-    /// `ns`, which takes no more tasks, has so many pids left.
-    #[cold]
-    fn nearly_empty(ns: &PidNs, left: u32) {
-        if left == 0 {
-            DYING.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        // SAFETY: A namespace that had a pid has a reaper. It is alive, or not yet freed: it is not before it
-        // waited for this lock's sections to end (RCU), or is the kernel's static first task.
-        unsafe { bindings::wake_up_process(ns.child_reaper()) };
     }
 
     /// Lets `ns` begin with number 1 again if no task has ever lived in it.
@@ -214,9 +200,6 @@ impl Pidmap {
         ns.set_pid_allocated(ns.pid_allocated() & !bindings::PIDNS_ADDING, self);
     }
 }
-
-/// How many namespaces have had their last pid, and are not freed yet.
-pub(crate) static DYING: AtomicUsize = AtomicUsize::new(0);
 
 impl Drop for Pidmap {
     #[inline]

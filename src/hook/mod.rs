@@ -37,8 +37,6 @@ use jump::{can_jump, Jumps};
 use kernel::prelude::*;
 use redirect::Redirects;
 
-#[cfg(not(CONFIG_PID_NS))]
-pub(crate) use ftrace::msleep;
 pub(crate) use redirect::argument;
 
 /// What a module needs of its kernel.

@@ -21,13 +21,12 @@ pub(crate) use both::{
 };
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use own::{
-    Ucounts, //
     DELAYED_PUT_PID,
     NSFS_MNT,
     NS_OPERATIONS,
     PIDMAP_LOCK,
     PROC_NS_INSTANTIATE,
-    TASKLIST_LOCK,
+    TASKLIST_LOCK, //
 };
 
 #[cfg(not(CONFIG_PID_NS))]
@@ -46,10 +45,7 @@ pub(crate) use crate::bindings::pidns_cache_alloc as cache_alloc;
 pub(crate) mod kernel_fn {
     pub(crate) use super::{both::kernel_fn::*, exports::*};
     #[cfg(not(CONFIG_PID_NS))]
-    pub(crate) use {
-        super::{own::kernel_fn::*, supply_exports::*},
-        crate::hook::msleep,
-    };
+    pub(crate) use super::{own::kernel_fn::*, supply_exports::*};
 }
 
 /// The originals of hooked functions, to be called: of those that a table of hooks has as `wrapped`.

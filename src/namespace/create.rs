@@ -3,7 +3,6 @@
 //! A namespace's birth.
 
 use super::{
-    destroy,
     memory::{
         self,
         Blank,
@@ -19,12 +18,10 @@ use crate::{
         callback_head, //
     },
     events,
-    held::Held,
     hook::callbacks,
     imports::{
         arguments::PidNamespaces,
         kernel_fn,
-        Ucounts,
         PID_NS_TREE, //
     },
     module::Loaded,
@@ -41,28 +38,6 @@ use kernel::{
     prelude::*,
     task::Kuid, //
 };
-
-/// How often a user who has reached the limit asks again while namespaces are about to be freed, and after how long: those
-/// count until then, and may be his. In mainline they are gone somewhat sooner.
-const WAITS: usize = 100;
-const WAIT_MS: u32 = 20;
-
-/// One more in the count of pid namespaces that a user may have in `user_ns` and above. May sleep, for two seconds at the
-/// most.
-fn count(me: &Current, user_ns: &UserNs) -> Result<Held<Ucounts>> {
-    let euid = Kuid::current_euid().into_raw();
-    for wait in (0..WAITS).rev() {
-        if let Some(counted) = kernel_fn::inc_ucount(user_ns, euid, PidNamespaces) {
-            return Ok(counted);
-        }
-        let gives_up = !destroy::is_any_dying() || kernel_fn::fatal_signal_pending(me);
-        if wait == 0 || gives_up {
-            break;
-        }
-        kernel_fn::msleep(WAIT_MS);
-    }
-    Err(ENOSPC)
-}
 
 /// Creates a child namespace of `parent`, owned by `user_ns`
 /// (`kernel/pid_namespace.c: create_pid_namespace`).
@@ -90,7 +65,8 @@ pub(crate) fn create<'task>(
     if level > bindings::MAX_PID_NS_LEVEL {
         return Err(ENOSPC);
     }
-    let counted = count(me, user_ns)?;
+    let euid = Kuid::current_euid().into_raw();
+    let counted = kernel_fn::inc_ucount(user_ns, euid, PidNamespaces).ok_or(ENOSPC)?;
     let mut blank = Blank::new()?;
     let namespace = blank.get();
     let ns = &mut namespace.ns;

@@ -2,10 +2,10 @@
 
 //! A namespace's end, when the last reference to it is gone.
 //!
-//! In three steps: a worker takes it out of the tree and lets the module go; there is an RCU grace period, as in mainline;
-//! and after a Tasks RCU grace period its memory is freed, and its user may have another one. `put_pid` still reads `pid_cachep` after it dropped the last reference: in a
-//! softirq, for which RCU waits, or in a task that may be preempted in between, for which Tasks RCU
-//! waits. RCU also waits for readers that found the namespace by a pid.
+//! In three steps: a worker takes it out of the tree and lets the module go; there is an RCU grace period, as in
+//! mainline; and after a Tasks RCU grace period its memory is freed, and its user may have another one. `put_pid` still
+//! reads `pid_cachep` after it dropped the last reference: in a softirq, for which RCU waits, or in a task that may be
+//! preempted in between, for which Tasks RCU waits. RCU also waits for readers that found the namespace by a pid.
 
 use super::memory::Blank;
 use crate::{
@@ -14,7 +14,6 @@ use crate::{
         callback_head,
         pid_namespace, //
     },
-    chain::DYING,
     events,
     hook::callbacks,
     imports::{
@@ -28,7 +27,6 @@ use crate::{
         PidNs, //
     },
 };
-use core::sync::atomic::Ordering;
 
 /// # Safety
 ///
@@ -38,12 +36,7 @@ pub(super) unsafe fn destroy(ns: *mut pid_namespace) {
     // destroyed when the module goes, and waits. The reference to the module is the namespace's own,
     // from its creation.
     unsafe {
-        let known = PidNs::from_ptr(ns);
-        if known.pid_allocated() & bindings::PIDNS_ADDING != 0 {
-            // Nobody has ever lived in it.
-            DYING.fetch_add(1, Ordering::Relaxed);
-        }
-        events::ns_destroy(known);
+        events::ns_destroy(PidNs::from_ptr(ns));
         bindings::__ns_tree_remove(&raw mut (*ns).ns, PID_NS_TREE.get());
         kernel_fn::unregister_pidns_sysctls(ns);
         kernel_fn::__ns_common_free(&raw mut (*ns).ns);
@@ -78,11 +71,5 @@ callbacks! {
             bindings::pidns_put_user_ns(ns.user_ns);
         }
         drop(blank);
-        DYING.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Whether there are namespaces that are about to be freed: their last task is gone, and was reaped.
-pub(super) fn is_any_dying() -> bool {
-    DYING.load(Ordering::Relaxed) != 0
 }

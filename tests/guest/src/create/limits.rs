@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use crate::clone::{Clone, NEWPID};
-use crate::harness::{kernel, scale, Test};
+use crate::harness::{scale, Test};
 use crate::privilege::{
     await_room_for_pid_namespaces, become_mapped_root, become_nobody, drop_capability,
     limit_pid_namespaces, CAP_SYS_ADMIN, NOBODY,
@@ -13,7 +13,6 @@ use crate::process::{
     attempt_fork, errno_of, eventually, fork, new_ns, pid, unshare, unshare_pid, wait_for_message,
     Child, End,
 };
-use crate::report::skip;
 
 pub const TESTS: &[Test] = tests![
     without_the_capability,
@@ -21,7 +20,6 @@ pub const TESTS: &[Test] = tests![
     a_limit_of_zero,
     the_limit_counts_the_living,
     the_limit_counts_many_living,
-    the_limit_waits_for_the_dead,
     the_limit_is_one_of_all_processes,
     the_limit_of_an_outer_user_namespace_holds,
     a_namespace_without_processes_goes,
@@ -114,26 +112,6 @@ fn the_limit_counts_many_living() {
                     check!(unshare(libc::CLONE_NEWPID), Err(Errno::ENOSPC));
                 }
                 living.into_iter().for_each(Child::end);
-            }
-        });
-        check!(user.wait(), End::Exit(0), "the user with {most}");
-    }
-}
-
-/// A dead namespace counts until its memory is free. Mainline refuses another one until then.
-fn the_limit_waits_for_the_dead() {
-    if !kernel().starts_with("supply") {
-        skip("mainline does not wait");
-    }
-    for most in [1, 2, 16] {
-        let user = fork(|_| {
-            limit_pid_namespaces(&Proc::at("/proc"), most);
-            for number in 0..5 * most {
-                check!(
-                    Clone::new(NEWPID).attempt_inside(),
-                    Ok(1),
-                    "namespace {number}, of {most} at a time"
-                );
             }
         });
         check!(user.wait(), End::Exit(0), "the user with {most}");

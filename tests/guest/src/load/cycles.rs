@@ -5,11 +5,14 @@ use nix::errno::Errno;
 use super::{check_held, hooked, load, load_now, start, storm, unload, unload_soon};
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{scale, Test};
+use crate::ns_file::{setns, NsFile};
+use crate::privilege::limit_pid_namespaces;
 use crate::proc_fs::Proc;
 use crate::process::{
     attempt_fork, eventually, fork, new_ns, sleep_for_ever, unshare, unshare_pid, wait_for_message,
     Child, End,
 };
+use crate::report::skip;
 
 pub const TESTS: &[Test] = tests![300;
     a_second_load_is_refused,
@@ -23,6 +26,7 @@ pub const TESTS: &[Test] = tests![300;
     loads_and_unloads_with_namespaces,
     an_unload_is_tried_under_a_storm_of_namespaces,
     namespaces_leave_no_memory_behind,
+    a_limit_on_namespaces_is_one_on_their_memory,
 ];
 
 /// Hundreds of loads, each of which waits for every task of the storm.
@@ -237,7 +241,7 @@ fn namespaces_leave_no_memory_behind() {
     // Where the kernel counts objects: a few of the machine's own. Else kilobytes: a tenth of what
     // the smallest object of ten thousand namespaces would take.
     let (count, noise): (fn() -> u64, u64) = if std::path::Path::new("/proc/slabinfo").exists() {
-        (objects, 50)
+        (|| objects("pid"), 50)
     } else {
         (kilobytes, 1000)
     };
@@ -260,14 +264,49 @@ fn namespaces_leave_no_memory_behind() {
     );
 }
 
-/// Objects in the slab caches for numbers and namespaces.
-fn objects() -> u64 {
+fn a_limit_on_namespaces_is_one_on_their_memory() {
+    const MOST: u32 = 8;
+    const NOISE: u64 = 50;
+    start();
+    if !std::path::Path::new("/proc/slabinfo").exists() {
+        skip("the kernel does not count objects");
+    }
+    let namespaces = || objects("pid_namespace");
+    let before = namespaces();
+    let user = fork(|_| {
+        limit_pid_namespaces(&Proc::at("/proc"), MOST);
+        let init = Clone::new(NEWPID).start(|_| {
+            let own = NsFile::of("self");
+            for _ in 0..scale(20_000, 2_000) {
+                // Nobody lives in it, so that it is dead at once.
+                match unshare(libc::CLONE_NEWPID) {
+                    Ok(()) => check!(setns(own.fd(), libc::CLONE_NEWPID), Ok(())),
+                    Err(errno) => check!(errno, Errno::ENOSPC),
+                }
+            }
+        });
+        check!(init.expect("a namespace").wait(), End::Exit(0));
+    });
+    let mut most = before;
+    while is_not_reaped(&user) {
+        most = most.max(namespaces());
+        reap(std::slice::from_ref(&user));
+    }
+    check!(
+        most <= before + u64::from(MOST) + NOISE,
+        true,
+        "objects before, and at the most: {before}, {most}"
+    );
+}
+
+/// Objects in the slab caches whose names begin so.
+fn objects(caches: &str) -> u64 {
     let read = || std::fs::read_to_string("/proc/slabinfo").expect("/proc/slabinfo");
     let lines = |text: &str| -> Vec<(String, u64)> {
         let fields = text
             .lines()
             .map(|l| l.split_whitespace().collect::<Vec<&str>>());
-        let ours = fields.filter(|f| f.len() > 1 && f[0].starts_with("pid"));
+        let ours = fields.filter(|f| f.len() > 1 && f[0].starts_with(caches));
         ours.filter_map(|f| Some((f[0].to_string(), f[1].parse().ok()?)))
             .collect()
     };
