@@ -90,6 +90,7 @@ impl kernel::Module for Pidns {
         let namespaces = namespace::Namespaces::new()?;
         signal::two_sided::set(module_parameters::two_sided_init.value().ne(&0));
         let hooks = symbols.arm(module_parameters::direct.value().ne(&0))?;
+        sysctl::directory::prepare()?;
         let switch = signal::two_sided::Switch::register()?;
         #[cfg(not(CONFIG_PID_NS))]
         let surface = surface::Surface::new(&hooks)?;

@@ -4,7 +4,9 @@
 //!
 //! The kernel copies from and to user space while it holds the table of a sysctl, and that may take for ever: the memory
 //! may be a file of a FUSE server's. Whoever takes the table away waits for it. So a task is only let at a table of the
-//! module's with a reference to the module ([`proc_sys_read`], [`proc_sys_write`]).
+//! module's with a reference to the module ([`proc_sys_read`], [`proc_sys_write`], [`directory`]).
+
+pub(crate) mod directory;
 
 use crate::{
     bindings::{
@@ -16,7 +18,6 @@ use crate::{
     },
     edge::{
         exports,
-        FromC,
         IntoC, //
     },
     held::{
@@ -24,14 +25,11 @@ use crate::{
         Held, //
     },
     hook::{
-        argument,
+        when,
         wrap, //
     },
     module::Loaded,
-    object::{
-        objects,
-        Registers, //
-    },
+    object::objects,
 };
 use core::{
     ffi::CStr,
@@ -51,7 +49,7 @@ counted! {
 
 exports! {
     // Null without memory. May sleep.
-    register_sysctl_sz(path: &'static CStr, table: &'static Table, entries: One) -> Option<Held<Registered>>
+    register_sysctl_sz(path: &'static CStr, table: &'static Table, entries: Entries) -> Option<Held<Registered>>
         = register_sysctl_sz;
 }
 
@@ -72,7 +70,7 @@ impl Header {
     ///
     /// `ENOMEM`, with a line in the log.
     pub(crate) fn register(path: &'static CStr, table: &'static Table) -> Result<Self> {
-        match register_sysctl_sz(path, table, One) {
+        match register_sysctl_sz(path, table, Entries(1)) {
             Some(registered) => Ok(Self {
                 _registered: registered,
             }),
@@ -90,6 +88,11 @@ pub(crate) struct Table(ctl_table);
 // SAFETY: The kernel only reads it.
 unsafe impl Sync for Table {}
 
+impl Table {
+    /// Of which no entry is registered.
+    const NONE: &'static Self = &table(c"", 0, bindings::proc_dointvec_minmax);
+}
+
 impl IntoC for &'static Table {
     type C = *const ctl_table;
 
@@ -99,15 +102,15 @@ impl IntoC for &'static Table {
     }
 }
 
-/// A table has one entry.
-pub(crate) struct One;
+/// How many entries of a table are registered.
+pub(crate) struct Entries(usize);
 
-impl IntoC for One {
+impl IntoC for Entries {
     type C = usize;
 
     #[inline(always)]
     fn into_c(self) -> usize {
-        1
+        self.0
     }
 }
 
@@ -198,10 +201,11 @@ exports! {
     is_own_sysctl(request: &Request) -> bool = pidns_is_own_sysctl;
 }
 
-/// Whether the call that has these registers at its entry is about a sysctl of the module's. Any context.
-pub(crate) fn is_own(registers: &Registers) -> bool {
-    // SAFETY: That is the first argument of both functions below.
-    is_own_sysctl(unsafe { FromC::from_c(argument(registers, 0) as *mut kiocb) })
+when! {
+    /// Whether one of both functions below is about a sysctl of the module's. Any context.
+    pub(crate) fn is_own(request: &Request = 0) {
+        is_own_sysctl(request)
+    }
 }
 
 wrap! {

@@ -87,6 +87,7 @@ struct perf_event *perf_event_alloc(struct perf_event_attr *attr, int cpu, struc
 void free_event_rcu(struct rcu_head *head);
 ssize_t proc_sys_read(struct kiocb *iocb, struct iov_iter *iter);
 ssize_t proc_sys_write(struct kiocb *iocb, struct iov_iter *iter);
+int proc_sys_readdir(struct file *file, struct dir_context *ctx);
 int proc_ns_dir_readdir(struct file *file, struct dir_context *ctx);
 struct dentry *proc_ns_dir_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
 struct dentry *proc_ns_instantiate(struct dentry *dentry, struct task_struct *task,

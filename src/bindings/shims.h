@@ -69,6 +69,10 @@ SHIM(const struct proc_ns_operations *, proc_ns_ops, (struct inode *inode),
      return PROC_I(inode)->ns_ops)
 SHIM(bool, is_own_sysctl, (struct kiocb *iocb),
      return within_module((unsigned long)PROC_I(file_inode(iocb->ki_filp))->sysctl_entry, THIS_MODULE))
+SHIM(struct ctl_table_header *, sysctl_directory, (struct ctl_table_header *header), return &header->parent->header)
+SHIM(struct ctl_table_header *, listed_sysctls, (struct file *directory),
+     return PROC_I(file_inode(directory))->sysctl)
+SHIM(int, sysctl_users, (struct ctl_table_header *header), return READ_ONCE(header->used))
 SHIM(struct super_block *, super_active, (struct super_block *sb),
      return atomic_inc_not_zero(&sb->s_active) ? sb : NULL)
 SHIM(struct inode *, inode_of, (struct dentry *dentry), return d_inode(dentry))

@@ -130,7 +130,8 @@ pub(crate) unsafe trait HasPid: Deref<Target = Task> {
     }
 }
 
-// SAFETY: A task that runs has one. (The idle tasks have one of their own.)
+// SAFETY: A task that runs has one, until it reaps itself at the end of `do_exit`, from where no function that asks is called.
+// (The idle tasks have one of their own.)
 unsafe impl HasPid for Current {}
 
 impl Current {

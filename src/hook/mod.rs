@@ -27,6 +27,7 @@ pub(crate) use {
     symbol::Data,
     wrap::{
         callbacks,
+        when,
         wrap,
         wrap_kept, //
     },
@@ -37,7 +38,7 @@ use jump::{can_jump, Jumps};
 use kernel::prelude::*;
 use redirect::Redirects;
 
-pub(crate) use redirect::argument;
+pub(crate) use {ftrace::msleep, redirect::argument};
 
 /// What a module needs of its kernel.
 pub(crate) struct Needs {

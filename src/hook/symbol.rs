@@ -140,12 +140,18 @@ pub(super) fn find(name: &'static CStr) -> Result<usize> {
 ///
 /// `ENOTUNIQ` if there is one, `ENOMEM`.
 pub(super) fn find_no_part(name: &'static CStr) -> Result {
-    for suffix in ["part", "isra", "constprop"] {
-        for nr in 0..2 {
-            let part = CString::try_from_fmt(fmt!("{}.{}.{}", name, suffix, nr))?;
-            if matches_of(&part).count.get() != 0 {
-                return Err(refuse("this kernel's compiler has split", name, enotuniq()));
-            }
+    const SUFFIXES: [&str; 3] = ["part", "isra", "constprop"];
+    let find_none = |part: CString| match matches_of(&part).count.get() {
+        0 => Ok(()),
+        _ => Err(refuse("this kernel's compiler has split", name, enotuniq())),
+    };
+    for suffix in SUFFIXES {
+        for nr in 0..4 {
+            find_none(CString::try_from_fmt(fmt!("{name}.{suffix}.{nr}"))?)?;
+        }
+        // A part of a part.
+        for inner in SUFFIXES {
+            find_none(CString::try_from_fmt(fmt!("{name}.{inner}.0.{suffix}.0"))?)?;
         }
     }
     Ok(())

@@ -121,3 +121,26 @@ macro_rules! callbacks {
     )*};
 }
 pub(crate) use callbacks;
+
+/// Writes conditions of hooks, which are asked at the entry of the function: each argument is said by its place, from 0.
+macro_rules! when {
+    ($(
+        $(#[$meta:meta])*
+        $visibility:vis fn $name:ident($($argument:ident: $type:ty = $place:literal),+) $body:block
+    )*) => {$(
+        $(#[$meta])*
+        $visibility fn $name(registers: &$crate::object::Registers) -> bool {
+            #[inline(always)]
+            fn holds($($argument: $type),+) -> bool $body
+
+            // SAFETY: The registers are those at the entry of the function, whose arguments the kernel passes so. They are
+            // valid for the length of its call.
+            unsafe {
+                holds($(<$type as $crate::edge::FromC>::from_c(
+                    $crate::hook::argument(registers, $place) as <$type as $crate::edge::FromC>::C
+                )),+)
+            }
+        }
+    )*};
+}
+pub(crate) use when;

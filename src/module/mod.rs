@@ -5,9 +5,9 @@
 mod inside;
 mod loaded;
 
-pub(crate) use inside::drain;
 #[cfg(not(CONFIG_PID_NS))]
-pub(crate) use inside::{synchronize_rcu_tasks, Inside};
+pub(crate) use inside::Inside;
+pub(crate) use inside::{drain, synchronize_rcu_tasks};
 pub(crate) use loaded::{keep, Loaded};
 
 use core::sync::atomic::{AtomicBool, Ordering};

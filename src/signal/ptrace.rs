@@ -22,12 +22,11 @@ use super::{
 use crate::{
     bindings::{
         self,
-        kernel_siginfo,
         pid_type,
         task_struct, //
     },
     hook::{
-        argument,
+        when,
         wrap_kept, //
     },
     imports::kernel_fn,
@@ -114,20 +113,16 @@ pub(crate) fn shows_signal(registers: &Registers) -> bool {
             && keep(registers)
 }
 
-/// Whether `ptrace_stop`, called with these registers at its entry, shows a fault: what the kernel takes from the queue
-/// without passing `dequeue_signal`.
-fn shows_fault(registers: &Registers) -> bool {
-    let (shown, why) = (
-        argument(registers, 0) as c_int,
-        argument(registers, 1) as c_uint,
-    );
-    if !verdict::is_synchronous(shown) || why != bindings::CLD_TRAPPED {
-        return false;
+when! {
+    /// Whether `ptrace_stop` shows a fault: what the kernel takes from the queue without passing `dequeue_signal`.
+    fn shows_fault(shown: c_int = 0, why: c_int = 1, info: Option<&Siginfo> = 3) {
+        // A stop that is not about a signal has SIGTRAP in both places.
+        let is_fault = |info: &Siginfo| {
+            info.signo() == shown && info.code() > 0 && (shown, info.code()) != (SIGTRAP, SIGTRAP)
+        };
+        let is_shown = verdict::is_synchronous(shown) && why == bindings::CLD_TRAPPED as c_int;
+        is_shown && info.is_some_and(is_fault)
     }
-    // SAFETY: The fourth argument, which is null or valid.
-    let info = unsafe { Option::<&Siginfo>::from_c(argument(registers, 3) as *mut kernel_siginfo) };
-    // A stop that is not about a signal has SIGTRAP in both places.
-    info.is_some_and(|info| info.signo() == shown && info.code() > 0 && info.code() != SIGTRAP)
 }
 
 /// The `siglock` that is held when `ptrace_stop` is called for the current task, which is passed.
@@ -169,11 +164,15 @@ fn stop(
 ) -> c_int {
     let me = siglock.me();
     let handed = me.ptrace_message().replace(0);
-    let attached = !me.ptracer_cred().is_null();
-    let tracer_outside = attached && is_outside(me.parent_task(me).pid(me), me.active_ns());
+    let attached = is_attached(me);
+    let mut tracer_outside = attached && is_traced_from_outside(me);
 
     let sig = original(&mut siglock);
     let me = siglock.me();
+    if !attached && me.ptrace() != 0 {
+        // Somebody was about to attach when the stop began. If nobody traces it now, nobody has put a signal in its place.
+        tracer_outside = is_attached(me) && is_traced_from_outside(me);
+    }
     let Some(info) = info else {
         return sig;
     };
@@ -213,6 +212,16 @@ fn stop(
     };
     queue_again(siglock.locked(), sig, info, type_);
     0
+}
+
+/// Whether the parent of `me`, the current task, is its tracer.
+fn is_attached(me: &Thread) -> bool {
+    !me.ptracer_cred().is_null()
+}
+
+/// Whether the tracer of `me`, the current task, is outside its namespace.
+fn is_traced_from_outside(me: &Thread) -> bool {
+    is_outside(me.parent_task(me).pid(me), me.active_ns())
 }
 
 /// A tracer lets a fault of `me`, the current task, pass. Without a tracer `kernel/signal.c: force_sig_info_to_task` would have

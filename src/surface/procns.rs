@@ -16,13 +16,12 @@ use crate::{
     },
     edge::{
         exports,
-        FromC,
         Passed, //
     },
     held::Held,
     hook::{
-        argument,
         callbacks,
+        when,
         wrap,
         wrap_kept,
         Data, //
@@ -46,7 +45,6 @@ use crate::{
         Inode,
         Object,
         ProcInode,
-        Registers,
         SuperBlock,
         Task, //
     },
@@ -199,18 +197,17 @@ exports! {
     inode_of(entry: &Dentry) -> &Inode = pidns_inode_of;
 }
 
-/// Whether `proc_ns_get_link`, called with these registers at its entry, follows a link of the module's. Any context.
-pub(crate) fn follows_own(registers: &Registers) -> bool {
-    // SAFETY: The second argument.
-    is_link(unsafe { FromC::from_c(argument(registers, 1) as *mut inode) })
-}
+when! {
+    /// Whether `proc_ns_get_link` follows a link of the module's, also one that was made bad meanwhile: who took the function
+    /// from a good one still comes. Any context.
+    pub(crate) fn follows_own(inode: &Inode = 1) {
+        is_own(inode)
+    }
 
-/// The same, of `proc_ns_readlink`.
-pub(crate) fn reads_own(registers: &Registers) -> bool {
-    // SAFETY: The first argument.
-    is_link(inode_of(unsafe {
-        FromC::from_c(argument(registers, 0) as *mut dentry)
-    }))
+    /// The same, of `proc_ns_readlink`.
+    pub(crate) fn reads_own(entry: &Dentry = 0) {
+        is_own(inode_of(entry))
+    }
 }
 
 wrap! {
@@ -250,8 +247,8 @@ impl Drop for Links {
             for_links(&sb, forget);
         }
         // Somebody that took the address of `proc_ns_get_link` or `proc_ns_readlink` from a good inode has not slept
-        // since, and is in the hook, which refuses it, after a Tasks RCU grace period; whoever comes later finds a bad
-        // inode.
+        // since, and has come to the hook, which refuses it, after a Tasks RCU grace period; whoever comes later finds a
+        // bad inode's.
         module::synchronize_rcu_tasks();
     }
 }
@@ -301,12 +298,17 @@ fn for_links(sb: &SuperBlock, mut f: impl FnMut(&Inode)) {
 
 /// Whether `inode` is a good one that points to operations of the module.
 fn is_link(inode: &Inode) -> bool {
+    is_own(inode) && !kernel_fn::is_bad_inode(inode)
+}
+
+/// Whether `inode` points to operations of the module. A bad one still does.
+fn is_own(inode: &Inode) -> bool {
     let Some(procfs) = ProcInode::of(inode) else {
         return false;
     };
     let operations = kernel_fn::proc_ns_ops(procfs);
     let mut ours = Operations::ours().into_iter();
-    ours.any(|ours| ptr::eq(ours.0, operations)) && !kernel_fn::is_bad_inode(inode)
+    ours.any(|ours| ptr::eq(ours.0, operations))
 }
 
 impl SuperBlock {

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use nix::errno::Errno;
 
-use super::{load_now, start, unload, unload_soon};
+use super::{load, load_now, start, unload, unload_soon};
 use crate::clone::{Clone, NEWPID};
 use crate::fs_context::FsContext;
 use crate::fuse::{Call, Caller, Waiting, PAGE, PATH};
@@ -29,6 +29,8 @@ pub const TESTS: &[Test] = tests![300;
 pub const OF_BOTH: &[Test] = tests![300;
     a_read_of_the_modules_own_sysctl,
     a_write_of_the_modules_own_sysctl,
+    a_list_of_sysctls,
+    a_list_of_sysctls_that_began_before_the_load,
     sysctls_of_the_kernels_do_not_hold_the_module,
     links_of_the_kernels_do_not_hold_the_module,
     what_the_module_leaves_to_the_kernel_does_not_hold_it,
@@ -256,6 +258,30 @@ fn a_write_of_the_modules_own_sysctl() {
     check!(crate::mode::get(), 1, "what was not changed");
 }
 
+/// The kernel holds each sysctl while it copies its name.
+fn a_list_of_sysctls() {
+    start_in_both_modes();
+    check_holds(Caller::User, Errno::EFAULT, |m| list("/proc/sys/kernel", m));
+    if kernel().starts_with("supply") {
+        check_holds(Caller::User, Errno::EFAULT, |m| list("/proc/sys/vm", m));
+    }
+}
+
+/// It could come to the module's own sysctls, and an unload would wait for it: the module is not loaded.
+fn a_list_of_sysctls_that_began_before_the_load() {
+    start_in_both_modes();
+    unload_soon();
+    let waiting = Waiting::start(Caller::User, |m| list("/proc/sys/kernel", m));
+    check!(load(), Err(Errno::EBUSY), "load while somebody lists");
+    waiting.check_waits();
+    check!(waiting.close_device(), Errno::EFAULT, "what the call says");
+    load_now();
+    let listed = std::fs::read_dir("/proc/sys/kernel").expect("a directory");
+    let names = listed.map(|entry| entry.expect("an entry").file_name());
+    let own = names.filter(|name| name == "pidns_two_sided_init").count();
+    check!(own, 1, "the module's sysctl in the list");
+}
+
 fn sysctls_of_the_kernels_do_not_hold_the_module() {
     start_in_both_modes();
     let calls: [(Caller, Call); 4] = [
@@ -277,7 +303,7 @@ fn links_of_the_kernels_do_not_hold_the_module() {
         |m| link(c"/proc/self/ns/uts", m),
         |m| link(c"/proc/self/exe", m),
         |m| list("/proc/self/fd", m),
-        |m| list("/proc/sys/kernel", m),
+        |m| list("/proc/sys/fs", m),
     ];
     for call in calls {
         check_does_not_hold(Caller::User, Errno::EFAULT, call);
