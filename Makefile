@@ -17,7 +17,7 @@ release = $(or $(shell cat "$(KDIR)/include/config/kernel.release" 2>/dev/null),
 modules-dir = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 depmod = { export PATH=$$PATH:/usr/sbin:/sbin; [ ! -f "$(modules-dir)/modules.order" ] || depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") $(release); }
 
-.PHONY: modules install uninstall demo demo-stock quick test test-stock parity engines fuzz bench deb test-deb check format rust-analyzer clean distclean help
+.PHONY: modules install uninstall demo demo-stock quick test test-stock parity engines fuzz soak bench deb test-deb check format rust-analyzer clean distclean help
 
 modules: ## Build pidns.ko for the running kernel, or for KDIR=
 	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
@@ -54,6 +54,9 @@ engines: ## Play scenarios with Debian's container engines in guests; writes doc
 
 fuzz: ## Let seeds choose what processes do on three kernels, and compare what they see
 	@scripts/fuzz
+
+soak: ## Let all stressors run at once for ten minutes on two kernels; HOURS= for longer
+	@scripts/soak
 
 bench: ## Count what signals cost, with and without the module; writes docs/PERFORMANCE.md
 	@scripts/bench

@@ -81,6 +81,14 @@ pub fn scale<T>(full: T, debug: T) -> T {
     }
 }
 
+/// How often: as the environment's `variable` says, else `usual`.
+pub fn times(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).map_or(usual, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable}={text} is no number"))
+    })
+}
+
 /// Runs the tests of `groups` that `wanted` names; true if none failed.
 pub fn run(groups: &[Group], wanted: &dyn Fn(&str, &str) -> bool) -> bool {
     nix::sys::prctl::set_child_subreaper(true).expect("PR_SET_CHILD_SUBREAPER");

@@ -41,6 +41,7 @@ mod observe;
 mod pidfds;
 mod proc;
 mod procns;
+mod races;
 mod reaper;
 mod reboot;
 mod setns;
@@ -231,6 +232,14 @@ const GROUPS: &[Group] = &[
     Group {
         name: "faults",
         parts: &[faults::namespaces::TESTS, faults::signals::TESTS],
+    },
+    Group {
+        name: "races",
+        parts: &[
+            races::dying::TESTS,
+            races::exec::TESTS,
+            races::numbers::TESTS,
+        ],
     },
     Group {
         name: "stress",

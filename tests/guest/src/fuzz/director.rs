@@ -13,13 +13,13 @@ use crate::mode;
 use crate::process::kill;
 
 /// One processor for all, no core dumps, and the program where agents look for it.
-fn prepare() {
+fn prepare(processor: usize) {
     let program = this_program().into_raw_fd();
     // SAFETY: the structures are live, and nobody has a descriptor of that number yet.
     unsafe {
         libc::dup2(program, PROGRAM);
         let mut processors: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(0, &mut processors);
+        libc::CPU_SET(processor, &mut processors);
         let set = libc::sched_setaffinity(0, size_of_val(&processors), &processors);
         check!(set, 0, "sched_setaffinity");
         let none: libc::rlimit = std::mem::zeroed();
@@ -27,15 +27,26 @@ fn prepare() {
     }
 }
 
-pub fn direct(seed: u64, steps: usize, skipped: &[usize]) {
-    prepare();
+/// A world is given up after so many steps, and after so many in which nobody in it could do anything: what becomes of
+/// most is that all wait.
+const LIFE: usize = 150;
+const MOST_STUCK: usize = 8;
+
+pub fn direct(seed: u64, steps: usize, processor: usize, skipped: &[usize]) {
+    prepare(processor);
     let two_sided = mode::is_there() && mode::get() == 1;
-    let mut world = World::new();
-    print("0 begin".to_string(), world.settle());
+    let mut world = begin(0);
+    let (mut end, mut stuck) = (LIFE, 0);
     for number in (1..=steps).filter(|n| !skipped.contains(n)) {
-        if world.agent(0).gone {
-            println!("{number} the world has ended");
-            break;
+        stuck = if world.idle().is_empty() {
+            stuck + 1
+        } else {
+            0
+        };
+        if number > end || stuck > MOST_STUCK || world.agent(0).gone {
+            world.end();
+            world = begin(number);
+            (end, stuck) = (number.next_multiple_of(LIFE), 0);
         }
         let step = plan(&mut world, &mut Choice::new(seed, number));
         let (line, changes) = perform(&mut world, number, step, two_sided);
@@ -43,6 +54,12 @@ pub fn direct(seed: u64, steps: usize, skipped: &[usize]) {
     }
     world.end();
     println!("end");
+}
+
+fn begin(number: usize) -> World {
+    let mut world = World::new();
+    print(format!("{number} begin"), world.settle());
+    world
 }
 
 fn print(line: String, changes: Vec<String>) {

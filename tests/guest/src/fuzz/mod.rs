@@ -20,7 +20,7 @@ mod world;
 
 pub use agent::{main as agent_main, ARGUMENT as AGENT};
 
-/// `--fuzz SEED STEPS [--skip N,N,...]`
+/// `--fuzz SEED STEPS [--processor N] [--skip N,N,...]`
 pub fn run(mut arguments: impl Iterator<Item = String>) {
     let mut number = |what: &str| -> u64 {
         let word = arguments.next();
@@ -30,10 +30,18 @@ pub fn run(mut arguments: impl Iterator<Item = String>) {
     };
     let (seed, steps) = (number("a seed"), number("steps"));
     let mut skipped = Vec::new();
-    if arguments.next().as_deref() == Some("--skip") {
-        let list = arguments.next().expect("--skip wants numbers");
-        let numbers = list.split(',').filter(|n| !n.is_empty());
-        skipped.extend(numbers.map(|n| n.parse::<usize>().expect("a number")));
+    let mut processor = 0;
+    while let Some(option) = arguments.next() {
+        let list = arguments.next().unwrap_or_default();
+        let mut numbers = list
+            .split(',')
+            .filter(|n| !n.is_empty())
+            .map(|n| n.parse::<usize>().expect("a number"));
+        match option.as_str() {
+            "--skip" => skipped.extend(numbers),
+            "--processor" => processor = numbers.next().expect("--processor wants a number"),
+            other => panic!("--fuzz has no option {other}"),
+        }
     }
-    director::direct(seed, steps as usize, &skipped);
+    director::direct(seed, steps as usize, processor, &skipped);
 }

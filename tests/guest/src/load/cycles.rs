@@ -4,7 +4,7 @@ use nix::errno::Errno;
 
 use super::{check_held, hooked, load, load_now, start, storm, unload, unload_soon};
 use crate::clone::{Clone, NEWPID};
-use crate::harness::{scale, Test};
+use crate::harness::{scale, times, Test};
 use crate::ns_file::{setns, NsFile};
 use crate::privilege::limit_pid_namespaces;
 use crate::proc_fs::Proc;
@@ -25,12 +25,14 @@ pub const TESTS: &[Test] = tests![300;
     no_function_stays_hooked,
     loads_and_unloads_with_namespaces,
     an_unload_is_tried_under_a_storm_of_namespaces,
-    namespaces_leave_no_memory_behind,
     a_limit_on_namespaces_is_one_on_their_memory,
 ];
 
-/// Hundreds of loads, each of which waits for every task of the storm.
-pub const STORMS: &[Test] = tests![2000; loads_and_unloads_under_a_storm_of_forks];
+/// Hundreds of loads, each of which waits for every task of the storm, and thousands of namespaces.
+pub const STORMS: &[Test] = tests![2000;
+    loads_and_unloads_under_a_storm_of_forks,
+    namespaces_leave_no_memory_behind,
+];
 
 fn a_second_load_is_refused() {
     start();
@@ -158,7 +160,7 @@ fn no_function_stays_hooked() {
 fn loads_and_unloads_under_a_storm_of_forks() {
     start();
     let storm = storm();
-    for _ in 0..scale(200, 30) {
+    for _ in 0..times("PIDNS_CYCLES", scale(200, 30)) {
         unload_soon();
         load_now();
     }
@@ -232,10 +234,13 @@ fn reap(children: &[Child]) {
 
 fn namespaces_leave_no_memory_behind() {
     start();
+    // Most are never lived in: those take less time.
     let make = |count: usize| {
-        for _ in 0..count {
+        for _ in 0..count / 10 {
             eventually("a namespace", || Clone::new(NEWPID).attempt().ok());
         }
+        let init = new_ns(|_| make_uninhabited(count - count / 10));
+        check!(init.wait(), End::Exit(0));
     };
     make(300);
     // Where the kernel counts objects: a few of the machine's own. Else kilobytes: a tenth of what
@@ -250,7 +255,7 @@ fn namespaces_leave_no_memory_behind() {
         std::thread::sleep(std::time::Duration::from_millis(500));
         (count() + noise / 10 >= before).then(count)
     });
-    make(scale(10_000, 1_000));
+    make(times("PIDNS_NAMESPACES", scale(20_000, 1_500)));
     let mut after = 0;
     let free = (0..100).any(|_| {
         after = count();
@@ -262,6 +267,8 @@ fn namespaces_leave_no_memory_behind() {
         true,
         "memory before and after: {before} and {after}, noise {noise}"
     );
+    unload_soon();
+    load_now();
 }
 
 fn a_limit_on_namespaces_is_one_on_their_memory() {
@@ -275,16 +282,7 @@ fn a_limit_on_namespaces_is_one_on_their_memory() {
     let before = namespaces();
     let user = fork(|_| {
         limit_pid_namespaces(&Proc::at("/proc"), MOST);
-        let init = Clone::new(NEWPID).start(|_| {
-            let own = NsFile::of("self");
-            for _ in 0..scale(20_000, 2_000) {
-                // Nobody lives in it, so that it is dead at once.
-                match unshare(libc::CLONE_NEWPID) {
-                    Ok(()) => check!(setns(own.fd(), libc::CLONE_NEWPID), Ok(())),
-                    Err(errno) => check!(errno, Errno::ENOSPC),
-                }
-            }
-        });
+        let init = Clone::new(NEWPID).start(|_| make_uninhabited(scale(20_000, 2_000)));
         check!(init.expect("a namespace").wait(), End::Exit(0));
     });
     let mut most = before;
@@ -297,6 +295,17 @@ fn a_limit_on_namespaces_is_one_on_their_memory() {
         true,
         "objects before, and at the most: {before}, {most}"
     );
+}
+
+/// Tries to make so many namespaces in which nobody lives, and that are dead at once. The caller is an init.
+fn make_uninhabited(count: usize) {
+    let own = NsFile::of("self");
+    for _ in 0..count {
+        match unshare(libc::CLONE_NEWPID) {
+            Ok(()) => check!(setns(own.fd(), libc::CLONE_NEWPID), Ok(())),
+            Err(errno) => check!(errno, Errno::ENOSPC),
+        }
+    }
 }
 
 /// Objects in the slab caches whose names begin so.

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 
 use super::{check_one_sided, check_two_sided, new_init, start};
 use crate::channel::Channel;
-use crate::harness::Test;
+use crate::harness::{times, Test};
 use crate::load::{load_now, storm, unload, unload_soon};
 use crate::process::{fork, new_ns, quit, wait_any, wait_pidfd, Child, End};
 use crate::random::Random;
@@ -22,7 +22,7 @@ pub const TESTS: &[Test] = tests![900;
 /// How often the module goes and comes under each of the five storms: as `PIDNS_CYCLES` says, or a hundred times
 /// in all.
 fn cycles() -> usize {
-    std::env::var("PIDNS_CYCLES").map_or(20, |n| n.parse().expect("PIDNS_CYCLES is a number"))
+    times("PIDNS_CYCLES", 20)
 }
 
 /// Lets the module go and come, and does something in between.

@@ -1,0 +1,46 @@
+//! Two things at the same moment, again and again, at distances that look random.
+
+pub mod dying;
+pub mod exec;
+pub mod numbers;
+
+use std::time::Duration;
+
+use crate::channel::Channel;
+use crate::process::{sleep_for_ever, Child};
+use crate::random::Random;
+
+/// Lets the other side have a head start of up to so many microseconds.
+fn nap(random: &mut Random, most: usize) {
+    std::thread::sleep(Duration::from_micros(random.below(most) as u64));
+}
+
+/// A channel that ends when the last process is gone that was forked since.
+struct Family {
+    mine: Channel,
+    theirs: Option<Channel>,
+}
+
+impl Family {
+    fn new() -> Family {
+        let (mine, theirs) = Channel::pair();
+        Family {
+            mine,
+            theirs: Some(theirs),
+        }
+    }
+
+    /// Kills `init`; fails if anybody is left of those who were forked since, when it can be reaped.
+    #[track_caller]
+    fn end_with(mut self, init: Child) {
+        self.theirs = None;
+        init.end();
+        self.mine.receive_end();
+    }
+}
+
+/// An init's body: says that all are there, and waits for its end.
+fn wait_for_the_end(channel: &Channel) {
+    channel.send(0);
+    sleep_for_ever();
+}
