@@ -17,7 +17,7 @@ release = $(or $(shell cat "$(KDIR)/include/config/kernel.release" 2>/dev/null),
 modules-dir = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 depmod = { export PATH=$$PATH:/usr/sbin:/sbin; [ ! -f "$(modules-dir)/modules.order" ] || depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") $(release); }
 
-.PHONY: modules install uninstall demo demo-stock quick test test-stock parity engines fuzz soak bench deb test-deb check format rust-analyzer clean distclean help
+.PHONY: modules install uninstall demo demo-stock quick test test-stock test-deep parity engines fuzz soak bench deb test-deb check format rust-analyzer clean distclean help
 
 modules: ## Build pidns.ko for the running kernel, or for KDIR=
 	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
@@ -45,6 +45,9 @@ test: ## Run all tests in guests on five kernels; sets up everything it needs
 
 test-stock: ## Run all tests on Debian's own kernels, 7.3 and 7.2, with 500 loads under load
 	@PIDNS_CYCLES=100 scripts/test --kernel stock --kernel stock-forky
+
+test-deep: ## Run what takes hours: sanitizers, failing allocations, a million namespaces, seeds, soak
+	@scripts/test-deep
 
 parity: ## Compare mainline's kernel selftests with and without the module; writes docs/PARITY.md
 	@scripts/parity

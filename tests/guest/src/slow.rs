@@ -8,6 +8,7 @@ pub const SLOW: &[&str] = &[
     "signal_storm",
     "chain/pid_max_wraps_to_the_first_unreserved",
     "chain/pid_max_of_the_root_wraps",
+    "chain/a_full_namespace_refuses",
     "create/many_come_and_go",
     "nesting/a_fork_storm_at_the_bottom",
     "matrix/as_mainline",

@@ -137,3 +137,13 @@ impl Command {
         }
     }
 }
+
+impl Operation {
+    /// Whether there may be other tasks afterwards.
+    pub fn may_bear(self) -> bool {
+        matches!(
+            self,
+            Operation::Fork | Operation::Thread | Operation::Vfork | Operation::Execute
+        )
+    }
+}

@@ -32,6 +32,9 @@ fn prepare(processor: usize) {
 const LIFE: usize = 150;
 const MOST_STUCK: usize = 8;
 
+/// Every so many steps all tasks are looked for, and not only those that are known.
+const EVERYBODY: usize = 8;
+
 pub fn direct(seed: u64, steps: usize, processor: usize, skipped: &[usize]) {
     prepare(processor);
     let two_sided = mode::is_there() && mode::get() == 1;
@@ -58,7 +61,7 @@ pub fn direct(seed: u64, steps: usize, processor: usize, skipped: &[usize]) {
 
 fn begin(number: usize) -> World {
     let mut world = World::new();
-    print(format!("{number} begin"), world.settle());
+    print(format!("{number} begin"), world.settle(true));
     world
 }
 
@@ -87,7 +90,7 @@ fn perform(world: &mut World, number: usize, step: Step, two_sided: bool) -> (St
             } else {
                 kill(outer, signal)
             };
-            let mut changes = world.settle();
+            let mut changes = world.settle(number % EVERYBODY == 0);
             if sent.is_ok() {
                 judge(world, target, wanted, &mut changes);
             }
@@ -125,7 +128,7 @@ fn perform(world: &mut World, number: usize, step: Step, two_sided: bool) -> (St
             }
             world.tell(actor, &command);
             drop(command);
-            let mut changes = world.settle();
+            let mut changes = world.settle(operation.may_bear() || number % EVERYBODY == 0);
             let agent = world.agent_mut(actor);
             let done = !agent.busy && agent.answer.first() == Some(&0);
             if let (true, Some(children)) = (done, children) {

@@ -1,6 +1,8 @@
 //! What the world's own /proc shows of every task in it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use nix::fcntl::OFlag;
@@ -10,6 +12,8 @@ use crate::proc_fs::Proc;
 
 /// One task.
 pub struct Task {
+    /// Its file `status`: to read it anew takes less than to open it.
+    file: Rc<File>,
     /// The text that it was read from.
     text: String,
     pub process: i32,
@@ -30,15 +34,30 @@ pub struct Task {
 pub struct Snapshot(pub BTreeMap<i32, Rc<Task>>);
 
 impl Snapshot {
+    /// Only of the tasks that were there before; nothing, if one of them has gone, or has other threads.
+    pub fn again(before: &Snapshot) -> Option<Snapshot> {
+        let mut tasks = BTreeMap::new();
+        for (number, known) in &before.0 {
+            let task = known.again()?;
+            if task.threads != known.threads {
+                return None;
+            }
+            tasks.insert(*number, task);
+        }
+        Some(Snapshot(tasks))
+    }
+
     /// An error, if a process goes away meanwhile. What has not changed is taken from the one before.
     pub fn take(proc: &Proc, before: &Snapshot) -> nix::Result<Snapshot> {
         let mut tasks = BTreeMap::new();
         let read = |process: i32, task: i32, path: String| -> nix::Result<Rc<Task>> {
-            let text = proc.read(&path)?;
-            Ok(match before.0.get(&task) {
-                Some(known) if known.text == text && known.process == process => known.clone(),
-                _ => Rc::new(Task::read(process, text)),
-            })
+            let known = before.0.get(&task).filter(|t| t.process == process);
+            if let Some(task) = known.and_then(|known| known.again()) {
+                return Ok(task);
+            }
+            let file = proc.open(&path, OFlag::O_RDONLY)?;
+            let text = text_of(&file).ok_or(nix::errno::Errno::ESRCH)?;
+            Ok(Rc::new(Task::read(process, Rc::new(file), text)))
         };
         for process in numbers(proc, ".")? {
             let leader = read(process, process, format!("{process}/status"))?;
@@ -85,8 +104,26 @@ impl Snapshot {
     }
 }
 
+/// What a file has now; nothing, if its task has gone.
+fn text_of(file: &File) -> Option<String> {
+    let mut text = vec![0; 4096];
+    let length = file.read_at(&mut text, 0).ok()?;
+    text.truncate(length);
+    String::from_utf8(text).ok()
+}
+
 impl Task {
-    fn read(process: i32, text: String) -> Task {
+    /// What it is now; itself, if nothing has changed.
+    fn again(self: &Rc<Task>) -> Option<Rc<Task>> {
+        let text = text_of(&self.file)?;
+        Some(if text == self.text {
+            self.clone()
+        } else {
+            Rc::new(Task::read(self.process, self.file.clone(), text))
+        })
+    }
+
+    fn read(process: i32, file: Rc<File>, text: String) -> Task {
         let fields: BTreeMap<&str, &str> = text.lines().filter_map(|l| l.split_once(':')).collect();
         let field = |name: &str| fields.get(name).map_or("-", |value| value.trim());
         let mask = |name: &str| u64::from_str_radix(field(name), 16).unwrap_or(0);
@@ -107,6 +144,7 @@ impl Task {
         line += &format!(" Uid={}", field("Uid").split('\t').next().unwrap_or("-"));
         let number = |name: &str| field(name).parse().unwrap_or(0);
         Task {
+            file,
             process,
             state: field("State").chars().next().unwrap_or('?'),
             line,

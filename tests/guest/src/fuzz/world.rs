@@ -168,14 +168,16 @@ impl World {
 
     /// Waits until every task waits, and takes what the agents have said and what has changed. None of them can
     /// run while the director does; so what waits, and not for the kernel's own work, goes on waiting.
-    pub fn settle(&mut self) -> Vec<String> {
-        let start = Instant::now();
-        let now = loop {
-            let now = Snapshot::take(&self.proc, &self.now);
-            if now.as_ref().is_ok_and(Snapshot::is_quiet) || start.elapsed() > PATIENCE {
-                break now;
-            }
+    ///
+    /// If nobody can have been `born`, only those who were there are looked at.
+    pub fn settle(&mut self, born: bool) -> Vec<String> {
+        let known = if born {
+            None
+        } else {
+            Snapshot::again(&self.now)
         };
+        let known = known.filter(|now| now.is_quiet() && !self.anybody_speaks());
+        let now = known.map_or_else(|| self.wait(), Ok);
         let mut lines = Vec::new();
         let now = now.unwrap_or_else(|e| {
             lines.push(format!("  FINDING: /proc cannot be read: {e}"));
@@ -197,6 +199,23 @@ impl World {
         self.now = now;
         self.agents.retain(|a| a.is_born() || !a.gone);
         lines
+    }
+
+    /// Waits until every task waits.
+    fn wait(&self) -> nix::Result<Snapshot> {
+        let start = Instant::now();
+        loop {
+            let now = Snapshot::take(&self.proc, &self.now);
+            if now.as_ref().is_ok_and(Snapshot::is_quiet) || start.elapsed() > PATIENCE {
+                return now;
+            }
+        }
+    }
+
+    /// Whether there is somebody who has never said its numbers, and now does.
+    fn anybody_speaks(&self) -> bool {
+        let unborn = self.agents.iter().filter(|a| !a.is_born());
+        unborn.fold(false, |any, a| any | a.channel.is_readable())
     }
 
     /// Those that live in the namespace of a link.
