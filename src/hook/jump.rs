@@ -6,6 +6,7 @@
 use super::{
     ftrace::{jmp_set, kernel_fn, unhook, FtraceHash, PERMANENT},
     hook::{Hook, Table},
+    redirect::explain,
 };
 use crate::{bindings::ftrace_ops, held::Held, object::Object};
 use kernel::{error::to_result, prelude::*};
@@ -44,7 +45,7 @@ impl Jumps {
     ///
     /// `EINVAL` if another direct user took a site meanwhile, `EBUSY` if a function is live-patched or ftrace is
     /// off, `ENOMEM`; then no site is changed.
-    pub(super) fn arm(table: &Table) -> Result<Option<Self>> {
+    pub(super) fn arm(table: &'static Table) -> Result<Option<Self>> {
         let Some(sites) = sites(table)? else {
             return Ok(None);
         };
@@ -58,7 +59,7 @@ impl Jumps {
         // SAFETY: `ops` is zeroed but for its flag, which is how an unused one looks, and stays
         // where it is until it is unregistered; each target has the type of its site's function.
         to_result(unsafe { kernel_fn::update_ftrace_direct_add(&mut *ops, sites.as_ptr()) })
-            .inspect_err(|_| pr_err!("not loaded: ftrace cannot patch the functions to hook (is one live-patched? kernel.ftrace_enabled must be 1)\n"))?;
+            .inspect_err(|error| explain(*error, table.all().filter(|hook| hook.jumps())))?;
         Ok(Some(Self { ops, sites }))
     }
 }

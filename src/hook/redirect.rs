@@ -6,7 +6,7 @@
 
 use super::{
     ftrace::{unhook, PERMANENT},
-    hook::Table,
+    hook::{Hook, Table},
     symbol::refuse,
     wrap::callbacks,
 };
@@ -34,7 +34,7 @@ fields! {
 pub(super) struct Ops(KBox<ftrace_ops>);
 
 impl Ops {
-    fn new(table: &'static Table) -> Result<Self> {
+    fn new(table: &'static Table, more_flags: c_ulong) -> Result<Self> {
         let mut flags = bindings::FTRACE_OPS_FL_IPMODIFY;
         if cfg!(CONFIG_DYNAMIC_FTRACE_WITH_REGS) {
             flags |= bindings::FTRACE_OPS_FL_SAVE_REGS;
@@ -42,13 +42,19 @@ impl Ops {
         let ops = KBox::new(
             ftrace_ops {
                 func: Some(redirect),
-                flags: PERMANENT | flags as c_ulong,
+                flags: more_flags | flags as c_ulong,
                 private: (&raw const *table).cast_mut().cast(),
                 ..Default::default()
             },
             GFP_KERNEL,
         )?;
         Ok(Self(ops))
+    }
+
+    /// One more function of which the calls are to be redirected. May sleep.
+    fn add(&mut self, hook: &Hook) -> Result {
+        to_result(ftrace_set_filter_ip(self, hook.site(), 0, 0))
+            .map_err(|error| refuse("ftrace cannot redirect", hook.name(), error))
     }
 }
 
@@ -92,22 +98,65 @@ impl Redirects {
         if table.all().all(|hook| hook.jumps()) {
             return Ok(None);
         }
-        let mut ops = Ops::new(table)?;
+        let mut ops = Ops::new(table, PERMANENT)?;
         for hook in table.all().filter(|hook| !hook.jumps()) {
-            to_result(ftrace_set_filter_ip(&mut ops, hook.site(), 0, 0))
-                .map_err(|error| refuse("ftrace cannot redirect", hook.name(), error))?;
+            ops.add(hook)?;
         }
-        // SAFETY: `ops` is pinned in its box until it is unregistered, when what is returned here is dropped.
-        to_result(unsafe { bindings::register_ftrace_function(&mut *ops.0) })
-            .inspect_err(|_| pr_err!("not loaded: ftrace cannot redirect the functions to hook (is one live-patched? kernel.ftrace_enabled must be 1)\n"))?;
-        Ok(Some(Self { ops }))
+        let redirects = Self::register(ops)
+            .inspect_err(|error| explain(*error, table.all().filter(|hook| !hook.jumps())))?;
+        Ok(Some(redirects))
+    }
+
+    fn register(mut ops: Ops) -> Result<Self> {
+        // A BPF program that comes or goes at such a function at this moment keeps its trampoline locked. ftrace waits a
+        // millisecond for it, and gives up.
+        let mut attempts = 0..1000;
+        let registered = loop {
+            // SAFETY: `ops` is pinned in its box until it is unregistered, when what is returned here is dropped.
+            let result = to_result(unsafe { bindings::register_ftrace_function(&mut *ops.0) });
+            if result != Err(EAGAIN) || attempts.next().is_none() {
+                break result;
+            }
+        };
+        registered.map(|()| Self { ops })
     }
 }
 
 impl Drop for Redirects {
     fn drop(&mut self) {
-        // SAFETY: Registered by `arm`. It waits for the trampoline's users.
+        // SAFETY: Registered by `register`. It waits for the trampoline's users.
         unhook(|| unsafe { bindings::unregister_ftrace_function(&mut *self.ops.0) });
+    }
+}
+
+/// Says in one line why ftrace refuses to patch these functions, of which the module has none. May sleep.
+///
+/// ftrace does not name one that somebody else redirects. Nobody can redirect that in a second way, not even to
+/// where it goes anyway.
+pub(super) fn explain(error: Error, mut hooks: impl Iterator<Item = &'static Hook>) {
+    static NOWHERE: Table = Table(&[]);
+    let is_taken = |hook: &&Hook| {
+        let alone = Ops::new(&NOWHERE, 0).and_then(|mut ops| {
+            ops.add(hook)?;
+            Redirects::register(ops)
+        });
+        alone.is_err_and(|error| error == EBUSY)
+    };
+    if error == EINVAL || error == EAGAIN {
+        pr_err!("not loaded: BPF programs come to the functions to hook, or leave them, at this moment: try again\n");
+    } else if error != EBUSY {
+        pr_err!(
+            "not loaded: ftrace cannot patch the functions to hook (error {})\n",
+            error.to_errno()
+        );
+    } else if let Some(hook) = hooks.find(is_taken) {
+        refuse(
+            "a live patch or a hook of another module is in the way at",
+            hook.name(),
+            error,
+        );
+    } else {
+        pr_err!("not loaded: ftrace cannot patch the functions to hook (kernel.ftrace_enabled must be 1)\n");
     }
 }
 

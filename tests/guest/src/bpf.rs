@@ -9,7 +9,9 @@ use crate::btf::Btf;
 
 const LOAD: i32 = 5;
 const TEST_RUN: i32 = 10;
+const ATTACH: i32 = 17;
 const LINK: i32 = 28;
+const COUNT: i32 = 32;
 const ITERATE: i32 = 33;
 
 const TRACING: u64 = 26;
@@ -40,6 +42,13 @@ pub fn instruction(code: u8, registers: u8, offset: i16, value: i32) -> u64 {
         | u64::from(value as u32) << 32
 }
 
+/// When a program runs that is attached to a function of the kernel.
+#[derive(Clone, Copy, Debug)]
+pub enum Way {
+    Entry = 24,
+    Exit = 25,
+}
+
 pub struct Program(OwnedFd);
 
 impl Program {
@@ -60,6 +69,33 @@ impl Program {
         Program(owned(bpf(LOAD, &mut attr), "load of a program"))
     }
 
+    /// A program for a function of the kernel, which does nothing.
+    #[track_caller]
+    pub fn at(function: &str, way: Way) -> Program {
+        let nothing = [instruction(0xb7, 0, 0, 0), instruction(0x95, 0, 0, 0)];
+        let function = Btf::of_the_kernel().function(function);
+        Program::load_to(TRACING, way as u64, function, &nothing)
+    }
+
+    /// Lets the program of [`Program::at`] run until what is returned is closed.
+    pub fn attach(&self) -> nix::Result<OwnedFd> {
+        let mut attr = [0, self.0.as_raw_fd() as u64];
+        let link = bpf(ATTACH, &mut attr)?;
+        // SAFETY: the kernel has just made this descriptor for us.
+        Ok(unsafe { OwnedFd::from_raw_fd(link) })
+    }
+
+    /// How often it has run while runs were counted.
+    #[track_caller]
+    pub fn runs(&self) -> u64 {
+        let path = format!("/proc/self/fdinfo/{}", self.0.as_raw_fd());
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let mut lines = text.lines();
+        let runs = lines.find_map(|l| l.strip_prefix("run_cnt:"));
+        let runs = runs.and_then(|n| n.trim().parse().ok());
+        runs.unwrap_or_else(|| panic!("no run_cnt in {path}"))
+    }
+
     /// Runs the program on the calling process.
     #[track_caller]
     pub fn run(&self) -> i32 {
@@ -68,6 +104,12 @@ impl Program {
         check!(bpf(TEST_RUN, &mut attr), Ok(0), "run of a program");
         (attr[0] >> 32) as i32
     }
+}
+
+/// Runs of programs are counted until this is closed.
+#[track_caller]
+pub fn count_runs() -> OwnedFd {
+    owned(bpf(COUNT, &mut [0]), "statistics of BPF")
 }
 
 /// Which tasks a walk passes: all, or those of the number that its opener has for them.

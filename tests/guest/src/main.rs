@@ -29,6 +29,7 @@ mod signal_capture;
 mod signal_state;
 
 mod chain;
+mod coexist;
 mod create;
 mod exec;
 mod faults;
@@ -276,6 +277,16 @@ const GROUPS: &[Group] = &[
             takeover::cycles::TESTS,
             load::user_memory::OF_BOTH,
             observe::unload::TESTS,
+        ],
+    },
+    Group {
+        name: "coexist",
+        parts: &[
+            coexist::tracer::TESTS,
+            coexist::probe::TESTS,
+            coexist::trampoline::TESTS,
+            coexist::together::TESTS,
+            coexist::live_patch::TESTS,
         ],
     },
 ];

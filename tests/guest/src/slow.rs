@@ -5,6 +5,7 @@
 pub const SLOW: &[&str] = &[
     "load",
     "takeover",
+    "coexist",
     "signal_storm",
     "chain/pid_max_wraps_to_the_first_unreserved",
     "chain/pid_max_of_the_root_wraps",

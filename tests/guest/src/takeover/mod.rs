@@ -26,7 +26,7 @@ fn start() {
 
 /// An init of so many threads, which answers messages, and lets a child attack it when it is told to.
 #[track_caller]
-fn new_init(threads: usize) -> Child {
+pub fn new_init(threads: usize) -> Child {
     let init = new_ns(|channel| live(channel, threads));
     init.check_alive();
     init
@@ -46,7 +46,7 @@ fn live(channel: &Channel, threads: usize) {
 
 /// Fails the test unless nothing comes through to init by mainline's verdict.
 #[track_caller]
-fn check_one_sided(init: &Child) {
+pub fn check_one_sided(init: &Child) {
     attack(init);
     for call in SEND_CALLS {
         for signal in [libc::SIGTERM, libc::SIGQUIT, libc::SIGTSTP, 40] {
@@ -62,7 +62,7 @@ fn check_one_sided(init: &Child) {
 
 /// Fails the test unless init stands what comes from inside and ends by what comes from outside.
 #[track_caller]
-fn check_two_sided(init: Child) {
+pub fn check_two_sided(init: Child) {
     attack(&init);
     init.check_alive();
     init.kill(libc::SIGTERM);
