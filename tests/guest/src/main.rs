@@ -237,6 +237,7 @@ const GROUPS: &[Group] = &[
     Group {
         name: "races",
         parts: &[
+            races::anything::TESTS,
             races::dying::TESTS,
             races::exec::TESTS,
             races::numbers::TESTS,

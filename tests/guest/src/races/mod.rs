@@ -1,5 +1,6 @@
 //! Two things at the same moment, again and again, at distances that look random.
 
+pub mod anything;
 pub mod dying;
 pub mod exec;
 pub mod numbers;
