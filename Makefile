@@ -40,7 +40,7 @@ demo-stock: ## The same on Debian's own unmodified kernel, without building one
 quick: ## Run what takes less than 3 seconds a test on two kernels; says what it left out
 	@scripts/test --quick
 
-test: ## Run all tests in guests on five kernels; sets up everything it needs
+test: ## Run the tests in guests on five kernels; sets up everything it needs
 	@scripts/test
 
 test-stock: ## Run all tests on Debian's own kernels, 7.3 and 7.2, with 500 loads under load
@@ -93,4 +93,5 @@ distclean: clean ## Remove that, and the cache with kernels, tools and guest
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Variables: KDIR (build directory of a kernel), KERNEL_SRC (source for the test kernels), RUSTC, BINDGEN, LLVM,'
-	@echo 'PIDNS_CACHE (where things are made), PIDNS_MIRROR (of Debian); for make install DESTDIR, INSTALL_MOD_PATH, MANDIR'
+	@echo 'PIDNS_CACHE (where things are made), PIDNS_MIRROR (of Debian); for make install DESTDIR, INSTALL_MOD_PATH, MANDIR;'
+	@echo 'for tests PIDNS_FULL, PIDNS_CYCLES, PIDNS_NAMESPACES, PIDNS_STORM (docs/TESTING.md); for make soak HOURS'

@@ -28,8 +28,8 @@ pub const TESTS: &[Test] = tests![300;
     a_limit_on_namespaces_is_one_on_their_memory,
 ];
 
-/// Hundreds of loads, each of which waits for every task of the storm, and thousands of namespaces.
-pub const STORMS: &[Test] = tests![2000;
+/// Many loads, each of which waits for every task of the storm, and thousands of namespaces.
+pub const STORMS: &[Test] = tests![14_000;
     loads_and_unloads_under_a_storm_of_forks,
     namespaces_leave_no_memory_behind,
 ];
@@ -160,7 +160,7 @@ fn no_function_stays_hooked() {
 fn loads_and_unloads_under_a_storm_of_forks() {
     start();
     let storm = storm();
-    for _ in 0..times("PIDNS_CYCLES", scale(200, 30)) {
+    for _ in 0..times("PIDNS_CYCLES", scale(50, 10)) {
         unload_soon();
         load_now();
     }

@@ -19,10 +19,10 @@ pub const TESTS: &[Test] = tests![900;
     cycles_while_signals_are_counted,
 ];
 
-/// How often the module goes and comes under each of the five storms: as `PIDNS_CYCLES` says, or a hundred times
+/// How often the module goes and comes under each of the five storms: as `PIDNS_CYCLES` says, or fifty times
 /// in all.
 fn cycles() -> usize {
-    times("PIDNS_CYCLES", 20)
+    times("PIDNS_CYCLES", 10)
 }
 
 /// Lets the module go and come, and does something in between.
