@@ -39,7 +39,8 @@ pub fn load() -> nix::Result<()> {
 }
 
 pub fn load_with(parameters: &std::ffi::CStr) -> nix::Result<()> {
-    let file = std::fs::File::open(MODULE).expect("open of the module");
+    let file = std::fs::File::open(MODULE)
+        .map_err(|e| Errno::from_raw(e.raw_os_error().expect("an error of the system")))?;
     let (fd, parameters) = (file.as_raw_fd(), parameters.as_ptr());
     // SAFETY: the string is live.
     Errno::result(unsafe { libc::syscall(libc::SYS_finit_module, fd, parameters, 0) }).map(drop)

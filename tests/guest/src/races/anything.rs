@@ -17,6 +17,7 @@ use crate::process::{
     fork, kill, new_ns, pid, pidfd_open, ppid, quit, sleep_for_ever, unshare, Child,
 };
 use crate::random::Random;
+use crate::report::note;
 
 pub const TESTS: &[Test] = tests![3000; anything];
 
@@ -322,7 +323,9 @@ fn anything() {
         for namespace in 1..=board.made.load(Ordering::SeqCst) {
             locks.check_empty(namespace);
         }
-        check!(board.made.load(Ordering::SeqCst) > 3, true, "namespaces");
+        let made = board.made.load(Ordering::SeqCst);
+        check!(made > 3, true, "{made} namespaces");
+        note(&format!("seed {seed}: {made} namespaces"));
     }
     let pending = Proc::at("/proc").status(&canary.pid.to_string(), "ShdPnd");
     check!(

