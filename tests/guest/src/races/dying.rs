@@ -4,7 +4,7 @@ use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 
-use super::{nap, wait_for_the_end, Family};
+use super::{make_caches, nap, wait_for_the_end, Family};
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{scale, Test};
 use crate::ns_file::{setns, NsFile};
@@ -30,6 +30,7 @@ fn rounds() -> usize {
 /// All that its members make dies with it, and is counted no more.
 fn members_make_namespaces() {
     const MOST: u32 = 40;
+    make_caches(4);
     let user = fork(|_| {
         limit_pid_namespaces(&Proc::at("/proc"), MOST);
         let mut random = Random::new(1);

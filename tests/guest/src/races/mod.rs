@@ -8,12 +8,22 @@ pub mod numbers;
 use std::time::Duration;
 
 use crate::channel::Channel;
-use crate::process::{sleep_for_ever, Child};
+use crate::process::{new_ns, sleep_for_ever, Child, End};
 use crate::random::Random;
 
 /// Lets the other side have a head start of up to so many microseconds.
 fn nap(random: &mut Random, most: usize) {
     std::thread::sleep(Duration::from_micros(random.below(most) as u64));
+}
+
+/// Makes namespaces of so many levels, so that the kernel has its slab caches for them: it says so in its log when a task
+/// is killed that makes one.
+#[track_caller]
+fn make_caches(levels: usize) {
+    if levels > 0 {
+        let init = new_ns(|_| make_caches(levels - 1));
+        check!(init.wait(), End::Exit(0), "an init of {levels} levels");
+    }
 }
 
 /// A channel that ends when the last process is gone that was forked since.
