@@ -10,7 +10,7 @@ hooks! {
     // Sysctls of the module's, while it comes or goes.
     proc_sys_read => sysctl::proc_sys_read, wrapped when sysctl::is_own;
     proc_sys_write => sysctl::proc_sys_write, wrapped when sysctl::is_own;
-    proc_sys_readdir => sysctl::directory::proc_sys_readdir, wrapped when sysctl::directory::is_prepared;
+    proc_sys_readdir => sysctl::directory::proc_sys_readdir, wrapped when sysctl::directory::lists_own;
     // The two sides of an init.
     send_signal_locked => signal::send_signal_locked, replaced;
     dequeue_signal => signal::dequeue_signal, wrapped;

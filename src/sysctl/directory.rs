@@ -72,7 +72,10 @@ exports! {
 pub(crate) fn prepare() -> Result {
     for (path, header) in Iterator::zip(PATHS.iter().copied(), &LISTED) {
         // Without entries, so that it is not listed itself.
-        let empty = register_sysctl_sz(path, Table::NONE, Entries(0)).ok_or(ENOMEM)?;
+        let Some(empty) = register_sysctl_sz(path, Table::NONE, Entries(0)) else {
+            pr_err!("not loaded: no memory for a sysctl\n");
+            return Err(ENOMEM);
+        };
         header.store(directory_of(&empty).as_ptr() as usize, Relaxed);
     }
     // Those that came to the hook before its condition held have not slept since: they are counted as users, or have gone.
@@ -97,7 +100,7 @@ pub(crate) fn prepare() -> Result {
 
 when! {
     /// Whether `proc_sys_readdir` lists one of those directories. Any context.
-    pub(crate) fn is_prepared(directory: &File = 0) {
+    pub(crate) fn lists_own(directory: &File = 0) {
         let address = listed(directory).map_or(0, |listed| listed.as_ptr() as usize);
         address != 0 && LISTED.iter().any(|header| header.load(Relaxed) == address)
     }

@@ -5,7 +5,7 @@
 mod command;
 mod record;
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::ops::Deref;
 use std::os::fd::RawFd;
 
@@ -37,14 +37,16 @@ pub fn obey(channel: &Channel) {
 
 /// Executes `program`, which is this one, as an agent in the calling process.
 pub fn execute(program: RawFd, channel: &Channel) -> ! {
-    let words = ["pidns-test", ARGUMENT, &channel.fd().to_string()]
+    execute_with(program, channel, &[])
+}
+
+/// The same, with more arguments, which it does not read.
+pub fn execute_with(program: RawFd, channel: &Channel, more: &[&CStr]) -> ! {
+    let strings = ["pidns-test", ARGUMENT, &channel.fd().to_string()]
         .map(|w| CString::new(w).expect("no zero byte"));
-    let words = [
-        words[0].as_ptr(),
-        words[1].as_ptr(),
-        words[2].as_ptr(),
-        std::ptr::null(),
-    ];
+    let mut words: Vec<_> = strings.iter().map(|w| w.as_ptr()).collect();
+    words.extend(more.iter().map(|w| w.as_ptr()));
+    words.push(std::ptr::null());
     let environment = [std::ptr::null::<libc::c_char>()];
     // SAFETY: the arrays end with null and their strings are live.
     unsafe {

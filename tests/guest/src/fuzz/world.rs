@@ -214,8 +214,8 @@ impl World {
 
     /// Whether there is somebody who has never said its numbers, and now does.
     fn anybody_speaks(&self) -> bool {
-        let unborn = self.agents.iter().filter(|a| !a.is_born());
-        unborn.fold(false, |any, a| any | a.channel.is_readable())
+        let mut unborn = self.agents.iter().filter(|a| !a.is_born());
+        unborn.any(|a| a.channel.is_readable())
     }
 
     /// Those that live in the namespace of a link.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nix::errno::Errno;
 
+use super::{make_caches, shared, Shared};
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{scale, times, Test};
 use crate::ns_file::setns;
@@ -39,19 +40,9 @@ struct Known {
     signalled: AtomicBool,
 }
 
-impl Board {
-    fn new() -> &'static Board {
-        // SAFETY: a new mapping, which stays for ever, and zeroes are a value of all it holds.
-        unsafe {
-            let access = libc::PROT_READ | libc::PROT_WRITE;
-            let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
-            let length = size_of::<Board>();
-            let page = libc::mmap(std::ptr::null_mut(), length, access, flags, -1, 0);
-            check!(page == libc::MAP_FAILED, false, "mmap");
-            &*page.cast::<Board>()
-        }
-    }
+impl Shared for Board {}
 
+impl Board {
     /// One more namespace below `parent`; nothing, if there have been many.
     fn add(&self, parent: usize) -> Option<usize> {
         let index = self.made.fetch_add(1, Ordering::SeqCst) + 1;
@@ -288,7 +279,7 @@ impl Walker<'_> {
 }
 
 fn anything() {
-    super::make_caches(MOST_DEPTH + 2);
+    make_caches(MOST_DEPTH + 2);
     let seconds = times("PIDNS_STORM", scale(10, 20)) as u64;
     let canary = fork(|_| {
         let mut all = nix::sys::signal::SigSet::all();
@@ -297,7 +288,7 @@ fn anything() {
         sleep_for_ever()
     });
     for seed in 0..5 {
-        let board = Board::new();
+        let board: &Board = shared();
         let path = format!("/tmp/numbers.{seed}");
         let file = File::options()
             .create(true)

@@ -206,8 +206,6 @@ fn its_threads_exit_together() {
             })
         });
         check!(init.wait(), End::Exit(5), "init's status");
-        let Family { mine, theirs } = family;
-        drop(theirs);
-        mine.receive_end();
+        family.check_gone();
     }
 }

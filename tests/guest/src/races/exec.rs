@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use super::nap;
+use super::{nap, shared};
 use crate::agent;
 use crate::channel::Channel;
 use crate::harness::{scale, this_program, Test};
@@ -24,36 +24,7 @@ pub const TESTS: &[Test] = tests![300;
 /// Executes this program as an agent with two megabytes of arguments that it does not read.
 fn execute_slowly(program: RawFd, channel: &Channel) -> ! {
     let long = CString::new(vec![b'x'; 120_000]).expect("no zero byte");
-    let words = ["pidns-test", agent::ARGUMENT, &channel.fd().to_string()]
-        .map(|w| CString::new(w).expect("no zero byte"));
-    let mut arguments: Vec<_> = words.iter().map(|w| w.as_ptr()).collect();
-    arguments.extend([long.as_ptr(); 15]);
-    arguments.push(std::ptr::null());
-    let environment = [std::ptr::null::<libc::c_char>()];
-    // SAFETY: the arrays end with null and their strings are live.
-    unsafe {
-        libc::syscall(
-            libc::SYS_execveat,
-            program,
-            c"".as_ptr(),
-            arguments.as_ptr(),
-            environment.as_ptr(),
-            libc::AT_EMPTY_PATH,
-        )
-    };
-    panic!("execveat: {}", nix::errno::Errno::last());
-}
-
-/// A number that processes share.
-fn shared() -> &'static AtomicI32 {
-    // SAFETY: a new mapping, which stays for ever, and is zero.
-    unsafe {
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
-        let page = libc::mmap(std::ptr::null_mut(), 4096, access, flags, -1, 0);
-        check!(page == libc::MAP_FAILED, false, "mmap");
-        &*page.cast::<AtomicI32>()
-    }
+    agent::execute_with(program, channel, &[long.as_c_str(); 15])
 }
 
 static TAKEN: std::sync::OnceLock<&'static AtomicI32> = std::sync::OnceLock::new();
@@ -80,7 +51,7 @@ fn signals_from_inside() {
             true => continue,
         }
         let program = this_program();
-        let taken = shared();
+        let taken: &AtomicI32 = shared();
         for _ in 0..scale(15, 4) {
             let init = new_ns(|channel| {
                 signal_state::reset();
@@ -108,7 +79,7 @@ fn a_signal_from_outside() {
     let mut random = Random::new(5);
     let (mut by_old, mut by_new) = (0, 0);
     for _ in 0..scale(60, 10) {
-        let taken = shared();
+        let taken: &AtomicI32 = shared();
         let init = fork(|channel| {
             handle(taken);
             let init = new_ns(|channel| {

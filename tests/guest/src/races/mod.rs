@@ -16,6 +16,24 @@ fn nap(random: &mut Random, most: usize) {
     std::thread::sleep(Duration::from_micros(random.below(most) as u64));
 }
 
+/// What zeroes are a value of, and all processes may change at once.
+trait Shared: Sync + 'static {}
+
+impl Shared for std::sync::atomic::AtomicI32 {}
+impl<const N: usize> Shared for [std::sync::atomic::AtomicU8; N] {}
+
+/// Something that the caller and its children share; zeroes, at first.
+fn shared<T: Shared>() -> &'static T {
+    // SAFETY: a new mapping, which stays for ever, and zeroes are a value of the type.
+    unsafe {
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+        let page = libc::mmap(std::ptr::null_mut(), size_of::<T>(), access, flags, -1, 0);
+        check!(page == libc::MAP_FAILED, false, "mmap");
+        &*page.cast::<T>()
+    }
+}
+
 /// Makes namespaces of so many levels, so that the kernel has its slab caches for them: it says so in its log when a task
 /// is killed that makes one.
 #[track_caller]
@@ -29,23 +47,26 @@ fn make_caches(levels: usize) {
 /// A channel that ends when the last process is gone that was forked since.
 struct Family {
     mine: Channel,
-    theirs: Option<Channel>,
+    theirs: Channel,
 }
 
 impl Family {
     fn new() -> Family {
         let (mine, theirs) = Channel::pair();
-        Family {
-            mine,
-            theirs: Some(theirs),
-        }
+        Family { mine, theirs }
     }
 
     /// Kills `init`; fails if anybody is left of those who were forked since, when it can be reaped.
     #[track_caller]
-    fn end_with(mut self, init: Child) {
-        self.theirs = None;
+    fn end_with(self, init: Child) {
         init.end();
+        self.check_gone();
+    }
+
+    /// Fails if anybody is left.
+    #[track_caller]
+    fn check_gone(self) {
+        drop(self.theirs);
         self.mine.receive_end();
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use nix::errno::Errno;
 
+use super::shared;
 use crate::clone::Clone;
 use crate::harness::{scale, Test};
 use crate::proc_fs::Proc;
@@ -17,22 +18,11 @@ const PID_MAX: usize = 400;
 /// Where a namespace begins anew when its numbers are used up.
 const RESERVED: usize = 300;
 
-/// Who has a number, for all processes.
-fn owners() -> &'static [AtomicU8] {
-    // SAFETY: a new mapping, which stays for ever, and is zero.
-    unsafe {
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
-        let page = libc::mmap(std::ptr::null_mut(), PID_MAX, access, flags, -1, 0);
-        check!(page == libc::MAP_FAILED, false, "mmap");
-        std::slice::from_raw_parts(page.cast(), PID_MAX)
-    }
-}
-
 fn nobody_gets_a_number_twice() {
     const TAKEN: i32 = 9;
     let proc = Proc::at("/proc");
-    let owners = owners();
+    // Who has a number, for all processes.
+    let owners: &[AtomicU8; PID_MAX] = shared();
     let init = new_ns(|_| {
         proc.write("sys/kernel/pid_max", &PID_MAX.to_string())
             .expect("pid_max");
