@@ -12,7 +12,7 @@ use super::{
 use crate::bpf::{count_runs, Program, Way};
 use crate::harness::Test;
 use crate::load::{load, load_now, unload_soon};
-use crate::process::{fork, Child};
+use crate::process::fork;
 
 pub const TESTS: &[Test] = tests![120;
     programs_first,
@@ -125,17 +125,19 @@ fn programs_later_at_redirected_functions() {
 }
 
 /// ftrace asks the program's trampoline before it redirects the function; the module tries again if that has no time.
+///
+/// One process alone: the kernel warns of a trampoline whose flags it reads while another program's change writes them,
+/// if anybody (a live patch, this module) has redirected the function (`bpf_tramp_ftrace_ops_func`, 7.3).
 fn programs_that_come_and_go_while_the_module_does() {
     start();
-    let storm = [Way::Entry, Way::Exit].map(|way| {
-        fork(|_| {
-            let programs = functions().iter().map(|f| Program::at(f.name, way));
-            let programs: Vec<Program> = programs.collect();
-            loop {
-                // Refused where the module has made a jump.
-                drop(programs.iter().map(Program::attach).collect::<Vec<_>>());
-            }
-        })
+    let storm = fork(|_| {
+        let each = functions().iter();
+        let programs = each.flat_map(|f| [Way::Entry, Way::Exit].map(|way| Program::at(f.name, way)));
+        let programs: Vec<Program> = programs.collect();
+        loop {
+            // Refused where the module has made a jump.
+            drop(programs.iter().map(Program::attach).collect::<Vec<_>>());
+        }
     });
     let mut log = KernelLog::from_now();
     let (mut loads, mut refused) = (0, 0);
@@ -160,7 +162,7 @@ fn programs_that_come_and_go_while_the_module_does() {
         check_nothing_diverted();
     }
     crate::report::note(&format!("{refused} loads refused"));
-    storm.into_iter().for_each(Child::end);
+    storm.end();
     load_now();
     work(true);
 }

@@ -160,7 +160,7 @@ fn no_function_stays_hooked() {
 fn loads_and_unloads_under_a_storm_of_forks() {
     start();
     let storm = storm();
-    for _ in 0..times("PIDNS_CYCLES", scale(50, 10)) {
+    for _ in 0..times("PIDNS_CYCLES", scale(15, 10)) {
         unload_soon();
         load_now();
     }
@@ -174,7 +174,7 @@ fn loads_and_unloads_under_a_storm_of_forks() {
 
 fn loads_and_unloads_with_namespaces() {
     start();
-    for _ in 0..scale(50, 10) {
+    for _ in 0..times("PIDNS_CYCLES", 10) {
         let init = new_ns(|channel| {
             check!(Clone::new(NEWPID).attempt_inside(), Ok(1));
             check!(attempt_fork().is_ok(), true);

@@ -9,7 +9,7 @@ use nix::mount::{mount, umount2, MntFlags, MsFlags};
 use nix::sys::stat::Mode;
 
 use crate::fs_context::FsContext;
-use crate::harness::{scale, Test};
+use crate::harness::{times, Test};
 use crate::load::{check_held, load_now, start, unload, unload_soon};
 use crate::ns_file::{link, setns, NsFile};
 use crate::process::{fork, pid, pidfd_open, sleep_for_ever, Child};
@@ -216,7 +216,7 @@ fn everything_is_read_while_the_module_comes_and_goes() {
             })
         })
         .collect();
-    for _ in 0..scale(30, 10) {
+    for _ in 0..times("PIDNS_CYCLES", 10) {
         crate::process::eventually("the module can be unloaded", || match unload() {
             Err(Errno::EAGAIN) => None,
             other => {
