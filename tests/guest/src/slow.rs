@@ -1,4 +1,4 @@
-//! What `--quick` leaves out: tests that take 3 seconds or more where a guest is emulated, or that patch
+//! What `--quick` leaves out: tests that take 3 seconds or more where two guests are emulated, or that patch
 //! the kernel's code, which wants a guest of its own there. A test that takes so long says so when it ends.
 
 /// Groups, and tests as `GROUP/TEST`.
@@ -18,12 +18,20 @@ pub const SLOW: &[&str] = &[
     "two_sided/a_member_does_not_cut_the_core_of_a_fault",
     "two_sided/a_member_does_not_cut_the_core_of_a_signal",
     "two_sided/one_thread_may_take_it_from_inside",
+    "two_sided/beside_a_timer_that_is_out_of_date",
+    "two_sided/beside_a_timer_that_is_not",
+    "two_sided/real_time_signals_one_by_one",
+    "two_sided/an_own_fault_alone",
     "two_sided/never_a_sibling_at_the_end",
+    "two_sided/never_a_sibling_while_signals_come",
     "two_sided/never_a_sibling_during_a_dump",
     "forkfail/a_failed_init_leaves_no_namespace",
     "sysctl/a_full_namespace",
     "observe/hundreds_in_small_pieces",
     "observe/readers_in_a_storm",
+    "races/anything",
+    "races/a_grandchild_enters_while_its_namespace_dies",
+    "races/its_threads_exit_together",
     "races/members_make_namespaces",
     "races/strangers_enter_and_fork",
     "races/its_processes_are_listed",
