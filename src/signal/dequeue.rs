@@ -93,7 +93,7 @@ fn dequeue_by_init(mut siglock: OwnSiglock<'_>, info: &Siginfo, type_: &Cell<pid
                 (dequeue(&mut siglock, None, info, type_), sender)
             }
             Some(timers) => {
-                let also_from_outside = next.is_also_from_outside();
+                let also_acts = next.also_acts();
                 // One that is out of date must not lead to another, of which nothing is known here.
                 let only = sigset::all_but(timers);
                 window::open(siglock.me(), timers);
@@ -102,11 +102,10 @@ fn dequeue_by_init(mut siglock: OwnSiglock<'_>, info: &Siginfo, type_: &Cell<pid
                 if sig == 0 {
                     continue;
                 }
-                // In its place the kernel may have taken another of the same number: if an ancestor has sent one, that
-                // acts in any case.
-                let from_outside = also_from_outside || arrived;
-                let outside = from_outside && info.code() != bindings::SI_TIMER;
-                (sig, outside.then_some(Sender::Ancestor))
+                // In its place the kernel may have taken another of the same number: if an ancestor has sent one, or the
+                // init itself, that acts in any case.
+                let acts = (also_acts || arrived) && info.code() != bindings::SI_TIMER;
+                (sig, acts.then_some(Sender::Ancestor))
             }
         };
         if sig == 0 {

@@ -57,6 +57,8 @@ const HANDED_OVER: c_ulong = 0x7069_646e_7300_0000;
 const OUTSIDE: c_ulong = 1;
 /// It came from inside. If neither is set, it does not matter.
 const INSIDE: c_ulong = 2;
+/// The init sent it to itself.
+const ITSELF: c_ulong = OUTSIDE | INSIDE;
 /// It was the process's, not the thread's.
 const SHARED: c_ulong = 4;
 
@@ -91,7 +93,8 @@ pub(super) fn hand_over(me: &Thread, sender: Option<Sender>, type_: pid_type) {
     message |= match sender {
         Some(Sender::Ancestor) => OUTSIDE,
         Some(Sender::Inside) => INSIDE,
-        _ => 0,
+        Some(Sender::Itself) => ITSELF,
+        Some(Sender::Kernel) | None => 0,
     };
     if type_ != bindings::pid_type_PIDTYPE_PID {
         message |= SHARED;
@@ -103,7 +106,7 @@ pub(super) fn hand_over(me: &Thread, sender: Option<Sender>, type_: pid_type) {
 /// reference to the module is left by [`hand_over`], or, for a fault, here.
 pub(crate) fn shows_signal(registers: &Registers) -> bool {
     let me = Current::get();
-    let is_handed_over = me.message() & !(OUTSIDE | INSIDE | SHARED) == HANDED_OVER;
+    let is_handed_over = me.message() & !(ITSELF | SHARED) == HANDED_OVER;
     is_handed_over
         || me.ptrace() != 0
             && me.signal().flags() & bindings::SIGNAL_UNKILLABLE != 0
@@ -184,25 +187,26 @@ fn stop(
         let_fault_pass(me, sig);
         return sig;
     }
-    let sender = match (two_sided::is_on(), injected) {
+    let sender = match (injected, handed & ITSELF) {
+        _ if !two_sided::is_on() => None,
+        (true, _) if tracer_outside => Some(Sender::Ancestor),
+        (true, _) => Some(Sender::Inside),
+        (false, OUTSIDE) => Some(Sender::Ancestor),
+        (false, INSIDE) => Some(Sender::Inside),
+        (false, ITSELF) => Some(Sender::Itself),
         (false, _) => None,
-        (true, true) if tracer_outside => Some(Sender::Ancestor),
-        (true, true) => Some(Sender::Inside),
-        (true, false) if handed & OUTSIDE != 0 => Some(Sender::Ancestor),
-        (true, false) if handed & INSIDE != 0 => Some(Sender::Inside),
-        (true, false) => None,
     };
     if sender == Some(Sender::Ancestor) && sig != info.signo() {
         name_tracer(me, info, sig);
     }
-    // What is blocked, or comes after a fatal signal, the kernel sends again, as the init's own.
     if !me.blocked().has(sig) && !kernel_fn::fatal_signal_pending(me) {
         let sig = take(siglock.reborrow(), sig, info, sender);
         // An end that has begun `get_signal` sees by itself; a signal the kernel would send again.
         let ends = kernel_fn::fatal_signal_pending(siglock.me());
         return if ends { 0 } else { sig };
     }
-    if sender != Some(Sender::Ancestor) {
+    // It is blocked, or comes after a fatal signal. The kernel would send it again, as from the init itself.
+    if !two_sided::is_on() {
         return sig;
     }
     let type_ = if handed & SHARED != 0 {
@@ -210,7 +214,7 @@ fn stop(
     } else {
         bindings::pid_type_PIDTYPE_PID
     };
-    queue_again(siglock.locked(), sig, info, type_);
+    queue_again(siglock.locked(), sig, info, type_, sender);
     0
 }
 

@@ -5,7 +5,7 @@
 //! A bit in the queue's own entry says it. So it is there for as long as the signal is pending, goes when
 //! that is taken or discarded, by whatever path, and nobody but the kernel can write it.
 //!
-//! Every signal from an ancestor is marked. Of those from inside only a SIGSTOP is, which is pending because a
+//! Every signal from an ancestor is marked, and what the init sends to itself. Of those from inside only a SIGSTOP is, which is pending because a
 //! tracer sees it first: all others the kernel itself keeps from an init when they are taken.
 
 use super::{
@@ -27,26 +27,22 @@ use super::{
 use crate::{imports::kernel_fn, task::Current};
 use kernel::prelude::*;
 
-/// Among the marks of an entry: an ancestor sent it.
-const OUTSIDE: c_int = 1 << 30;
+/// Among the marks of an entry: it acts. An ancestor sent it, or with [`INSIDE`] the init itself.
+const ACTS: c_int = 1 << 30;
 /// As above: somebody inside sent it.
 const INSIDE: c_int = 1 << 29;
-const _: () = assert!(MARKS == OUTSIDE | INSIDE);
+/// Both.
+const ITSELF: c_int = ACTS | INSIDE;
+const _: () = assert!(MARKS == ITSELF);
 
 impl Entry {
-    /// Whether an ancestor sent it.
-    fn is_from_outside(&self) -> bool {
-        self.marks() & OUTSIDE != 0
-    }
-
     /// Who sent it, if that is marked.
     fn sender(&self) -> Option<Sender> {
-        if self.is_from_outside() {
-            Some(Sender::Ancestor)
-        } else if self.marks() & INSIDE != 0 {
-            Some(Sender::Inside)
-        } else {
-            None
+        match self.marks() {
+            ACTS => Some(Sender::Ancestor),
+            ITSELF => Some(Sender::Itself),
+            INSIDE => Some(Sender::Inside),
+            _ => None,
         }
     }
 }
@@ -90,18 +86,18 @@ impl<'a> Next<'a> {
             .then_some(self.sig)
     }
 
-    /// Whether an ancestor has sent the same signal, too.
-    pub(super) fn is_also_from_outside(&self) -> bool {
+    /// Whether somebody whose signals act has sent the same signal, too.
+    pub(super) fn also_acts(&self) -> bool {
         let thread = self.t.thread();
         [thread.pending(), thread.process().pending()]
             .into_iter()
             .flat_map(|queue| self.t.entries(queue))
-            .any(|entry| entry.signo() == self.sig && entry.is_from_outside())
+            .any(|entry| entry.signo() == self.sig && entry.marks() & ACTS != 0)
     }
 }
 
-/// Remembers who has sent `sig`, which is pending in the `queue` of `t` or of its process: an ancestor, or somebody
-/// inside. That is, with the entry that was added for it; or, if it was pending already or there was no room for an
+/// Remembers who has sent `sig`, which is pending in the `queue` of `t` or of its process: an ancestor, the init itself, or
+/// somebody inside. That is, with the entry that was added for it; or, if it was pending already or there was no room for an
 /// entry, with the last that it has; or with a new one. `info` is what it was sent with.
 ///
 /// An entry of a timer lives on when its signal is taken, and one of a fault is taken without asking who sent it
@@ -111,9 +107,10 @@ impl<'a> Next<'a> {
 pub(super) fn mark(t: Siglocked<'_>, queue: &Queue, sig: c_int, info: Info<'_>, sender: Sender) {
     let mark = match sender {
         Sender::Inside => INSIDE,
-        _ => OUTSIDE,
+        Sender::Itself => ITSELF,
+        Sender::Ancestor | Sender::Kernel => ACTS,
     };
-    if sender == Sender::Ancestor {
+    if sender.acts() {
         window::arrived(t.process(), sig);
     }
     let mut entries = t.entries_backwards(queue);

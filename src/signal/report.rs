@@ -64,8 +64,8 @@ fn count(counter: &AtomicU32) {
     counter.store(one_more, Ordering::Relaxed);
 }
 
-/// How many signals to the init of `ns` its protection has dropped, and how many from ancestors had their
-/// default action. If RCU alone keeps `ns`, the answer is right if it has a reference left afterwards.
+/// How many signals to the init of `ns` its protection has dropped, and how many from ancestors, or from the init itself,
+/// had their default action. If RCU alone keeps `ns`, the answer is right if it has a reference left afterwards.
 #[cfg(CONFIG_DEBUG_FS)]
 pub(crate) fn counts(ns: &PidNs) -> (u32, u32) {
     let counts = ns.signal_counts();
@@ -105,7 +105,7 @@ pub(super) fn handled(me: &Thread, sig: c_int) {
     events::signal_verdict(me.active_ns(), me, sig, true, relation(None), said, what);
 }
 
-/// A verdict; if a signal from an ancestor is to act, it does so `at_once`, or somebody says so later.
+/// A verdict; if a signal of those that have their default action is to act, it does so `at_once`, or somebody says so later.
 #[inline(always)]
 #[expect(
     clippy::too_many_arguments,
@@ -126,12 +126,12 @@ fn judged(
     if verdict == Verdict::Drop {
         count(&ns.signal_counts().dropped);
     }
-    if verdict == Verdict::Act && sender == Some(Sender::Ancestor) && at_once() {
+    if verdict == Verdict::Act && sender.is_some_and(Sender::acts) && at_once() {
         count(&ns.signal_counts().acted);
     }
 }
 
-/// A signal from an ancestor has its default action on the init that `t` belongs to. Any context.
+/// A signal from an ancestor, or of its own, has its default action on the init that `t` belongs to. Any context.
 pub(super) fn acted(t: &Thread) {
     count(&t.active_ns().signal_counts().acted);
 }
@@ -143,5 +143,6 @@ fn relation(sender: Option<Sender>) -> u8 {
         Some(Sender::Ancestor) => 1,
         Some(Sender::Kernel) => 2,
         None => 3,
+        Some(Sender::Itself) => 4,
     }
 }

@@ -6,18 +6,24 @@ use super::{
     info::Info,
     siglock::Thread,
     verdict::{
+        self,
+        Scope,
         Sender,
         SIGKILL,
         SIGSTOP, //
     },
 };
 use crate::{
-    bindings,
+    bindings::{
+        self,
+        pid_type, //
+    },
     imports::kernel_fn,
     object::{
         Object,
         Pid,
         PidNs,
+        Siginfo,
         Task, //
     },
     task::Current,
@@ -30,7 +36,7 @@ use kernel::prelude::*;
 ///
 /// Names the task behind a signal that the kernel sends: an exiting one that hangs its session up, or one
 /// that begins to trace an init of its own. Also behind one that claims to be a timer's. And names the kernel where
-/// no task is behind it: as in mainline, SIGKILL and SIGSTOP act then.
+/// no task is behind it: as in mainline, SIGKILL and SIGSTOP act then. And says whether an init sends to itself.
 #[inline]
 pub(super) fn behind(
     said: Option<Sender>,
@@ -38,6 +44,7 @@ pub(super) fn behind(
     sig: c_int,
     info: Info<'_>,
     t: &Thread,
+    type_: pid_type,
     ns: &PidNs,
 ) -> Option<Sender> {
     let outside = || is_outside(me.pid(t), ns);
@@ -59,6 +66,7 @@ pub(super) fn behind(
         {
             Some(Sender::Kernel)
         }
+        Some(Sender::Inside) if is_to_itself(me, sig, info, t, type_) => Some(Sender::Itself),
         Some(Sender::Kernel) if hangs_up(me, sig, t) && outside() => Some(Sender::Ancestor),
         Some(Sender::Kernel) if attaches(me, sig, t) && !outside() => Some(Sender::Inside),
         said => said,
@@ -78,10 +86,24 @@ pub(super) fn may_be_inside(
 ) -> bool {
     match sender {
         Some(Sender::Ancestor) => false,
-        Some(Sender::Inside) => true,
+        Some(Sender::Inside | Sender::Itself) => true,
         Some(Sender::Kernel) if sig == SIGKILL => false,
         Some(Sender::Kernel) | None => !is_own_fault(me, info, t),
     }
+}
+
+/// Whether the current task `me`, which sends `sig` to `t`, asks its own process to take it. SIGKILL and SIGSTOP, about which
+/// an init cannot say anything, are no such request.
+#[inline]
+fn is_to_itself(me: &Current, sig: c_int, info: Info<'_>, t: &Thread, type_: pid_type) -> bool {
+    let scope = match type_ {
+        bindings::pid_type_PIDTYPE_PID => Scope::Thread,
+        bindings::pid_type_PIDTYPE_TGID => Scope::Process,
+        _ => Scope::Many,
+    };
+    ptr::eq(me.signal(), t.signal())
+        && !matches!(sig, SIGKILL | SIGSTOP)
+        && verdict::is_by_name(scope, info.siginfo().map(Siginfo::code))
 }
 
 /// Whether a signal with this `info`, which is not from a task by its words, is a fault of the current task `me`: that goes

@@ -47,8 +47,10 @@ fn take_by_rule(
     match sender {
         // `get_signal` protects nobody from these two.
         Some(Sender::Inside) if matches!(sig, SIGKILL | SIGSTOP) => 0,
-        Some(Sender::Ancestor)
-            if disposition == Disposition::Default && !matches!(sig, SIGKILL | SIGSTOP) =>
+        Some(sender)
+            if sender.acts()
+                && disposition == Disposition::Default
+                && !matches!(sig, SIGKILL | SIGSTOP) =>
         {
             default_action::begin(siglock, sig, info)
         }

@@ -71,7 +71,7 @@ impl Sent<'_> {
         let two_sided = two_sided::is_on();
         let said = self.sender;
         if two_sided {
-            self.sender = sender::behind(said, &self.me, self.sig, self.info, t, ns);
+            self.sender = sender::behind(said, &self.me, self.sig, self.info, t, self.type_, ns);
         }
         let disposition = t.disposition(self.sig);
         let verdict = if t.process().is_unkillable() {
@@ -114,8 +114,8 @@ impl Sent<'_> {
                 send_stop_from_inside(self.t.reborrow(), info, type_)
             }
             (_, Some(Verdict::Ignore | Verdict::Drop)) => self.pass_on(info),
-            (Some(Sender::Ancestor), Some(verdict)) => {
-                send_from_outside(self.t.reborrow(), sig, info, type_, verdict)
+            (Some(sender), Some(verdict)) if sender.acts() => {
+                send_acting(self.t.reborrow(), sig, info, type_, sender, verdict)
             }
             _ if self.needs_shield() && self.may_be_inside() => {
                 send_behind_shield(self.t.reborrow(), sig, info, type_)
@@ -194,13 +194,14 @@ fn send_stop_from_inside(mut t: Siglocked<'_>, info: Info<'_>, type_: pid_type) 
     result
 }
 
-/// Sends a signal from outside. It acts as on any process, now or when it is taken.
+/// Sends a signal from a `sender` whose signals act as on any process, now or when they are taken.
 #[inline(never)]
-fn send_from_outside(
+fn send_acting(
     mut locked: Siglocked<'_>,
     sig: c_int,
     info: Info<'_>,
     type_: pid_type,
+    sender: Sender,
     verdict: Verdict,
 ) -> c_int {
     if sig == SIGKILL {
@@ -229,18 +230,33 @@ fn send_from_outside(
             report::acted(t);
             default_action::end_process(process, sig);
         } else {
-            queue::mark(locked, queue, sig, info, Sender::Ancestor);
+            queue::mark(locked, queue, sig, info, sender);
         }
     }
     result
 }
 
-/// Puts a signal from outside that the current init `me` has dequeued, and blocks after all, back into the queue of
-/// `type_`. If the process ends already, nobody would take it. Never sleeps.
-pub(super) fn queue_again(me: Siglocked<'_>, sig: c_int, info: &Siginfo, type_: pid_type) {
-    if !me.process().is_exiting() {
-        // Nobody can be told that the queue is full: as in mainline.
-        send_from_outside(me, sig, info.into(), type_, Verdict::Keep);
+/// Puts a signal that `sender` has sent, and that the current init `me` has dequeued and blocks after all, back into the
+/// queue of `type_`. If the process ends already, nobody would take it. Never sleeps.
+pub(super) fn queue_again(
+    mut me: Siglocked<'_>,
+    sig: c_int,
+    info: &Siginfo,
+    type_: pid_type,
+    sender: Option<Sender>,
+) {
+    if me.process().is_exiting() {
+        return;
+    }
+    let info = info.into();
+    // Nobody can be told that the queue is full: as in mainline.
+    match sender {
+        Some(sender) if sender.acts() => {
+            send_acting(me, sig, info, type_, sender, Verdict::Keep);
+        }
+        _ => {
+            send(sig, info, &mut me, type_, false);
+        }
     }
 }
 

@@ -5,7 +5,8 @@
 //! Mainline's rule (`kernel/signal.c: send_signal_locked`, `sig_task_ignored`, `get_signal`): an init
 //! receives what it has a handler for. Of the rest, only SIGKILL and SIGSTOP act, and only from
 //! outside: from an ancestor namespace, or from the kernel. With two sides, all that comes from an
-//! ancestor acts.
+//! ancestor acts, and what the init sends to itself, as when it ends itself by `abort` or by the signal that it
+//! has caught before.
 
 /// Where the sender of a signal stands, seen from its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,38 @@ pub(crate) enum Sender {
     Ancestor,
     /// The kernel itself: a fault, a timer, an exit.
     Kernel,
+    /// A thread of the target's own process, by a call that names that process or a thread of it ([`is_by_name`]).
+    Itself,
+}
+
+impl Sender {
+    /// Whether what it sends has its default action on an init, with two sides.
+    #[inline]
+    pub(crate) fn acts(self) -> bool {
+        matches!(self, Self::Ancestor | Self::Itself)
+    }
+}
+
+/// Whom a call sends a signal to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Thread,
+    Process,
+    /// A process group, or all that there are.
+    Many,
+}
+
+/// Whether a task sends this signal by a call that names one process, or a thread of it: `kill`, `tgkill`, `sigqueue`,
+/// `pidfd_send_signal`, and not as to a member of a group. `si_code` is that of its `siginfo`, if it has one.
+///
+/// Without one `kill` sends to a process, and the kernel to a thread what that has brought upon itself: a SIGPIPE
+/// (`include/linux/sched/signal.h: send_sig`).
+pub(crate) fn is_by_name(scope: Scope, si_code: Option<i32>) -> bool {
+    match (scope, si_code) {
+        (Scope::Many, _) | (Scope::Thread, None) => false,
+        (Scope::Process, None) => true,
+        (_, Some(code)) => is_of_kill(code),
+    }
 }
 
 /// What the kernel knows about a signal's origin.
@@ -149,7 +182,7 @@ pub(crate) fn judge(
     }
     let acts = match sig {
         SIGKILL | SIGSTOP => force(sender),
-        _ => two_sided && sender == Some(Sender::Ancestor),
+        _ => two_sided && sender.is_some_and(Sender::acts),
     };
     if acts {
         Verdict::Act
@@ -158,8 +191,8 @@ pub(crate) fn judge(
     }
 }
 
-/// The verdict on a signal that a namespace's init takes, from whom nobody knows but for these: an ancestor, and
-/// for SIGKILL and SIGSTOP somebody inside.
+/// The verdict on a signal that a namespace's init takes, from whom nobody knows but for these: an ancestor, the init
+/// itself, and for SIGKILL and SIGSTOP somebody inside.
 ///
 /// `get_signal` lets those two pass: of the rest that the protection drops, none is ever queued.
 pub(crate) fn judge_taken(sig: i32, sender: Option<Sender>, disposition: Disposition) -> Verdict {

@@ -18,7 +18,7 @@ use kernel::{
 
 /// The window is open for the signal whose number is added.
 const OPEN: c_ulong = 0x7069_646e_7301_0000;
-/// An ancestor has sent it meanwhile.
+/// Somebody whose signals act has sent it meanwhile.
 const ARRIVED: c_ulong = 0x100;
 
 /// `me`, the current task, is about to take a timer's `sig`.
@@ -26,12 +26,13 @@ pub(super) fn open(me: &Thread, sig: c_int) {
     me.ptrace_message().set(OPEN | sig as c_ulong);
 }
 
-/// `me`, the current task, has taken a signal. Returns whether an ancestor has sent the one for which the window was open.
+/// `me`, the current task, has taken a signal. Returns whether somebody whose signals act has sent the one for which the
+/// window was open.
 pub(super) fn close(me: &Thread) -> bool {
     me.ptrace_message().replace(0) & ARRIVED != 0
 }
 
-/// An ancestor has sent `sig` to `process`, or to a thread of it.
+/// Somebody whose signals act has sent `sig` to `process`, or to a thread of it.
 pub(super) fn arrived(process: &Process, sig: c_int) {
     let open = OPEN | sig as c_ulong;
     for t in process.threads() {

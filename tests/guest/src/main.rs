@@ -116,6 +116,7 @@ const GROUPS: &[Group] = &[
             two_sided::core_dumps::TESTS,
             two_sided::pending::TESTS,
             two_sided::disposition_changes::TESTS,
+            two_sided::itself::TESTS,
             two_sided::sigwait::TESTS,
             two_sided::forged_siginfo::TESTS,
             two_sided::nested::TESTS,

@@ -4,8 +4,8 @@
 //! table that was written down a second time.
 
 use crate::verdict::{
-    default_action, force, is_of_kill, is_signal, is_synchronous, judge, judge_taken, sender,
-    Action, Disposition, Origin, Sender, Verdict,
+    default_action, force, is_by_name, is_of_kill, is_signal, is_synchronous, judge, judge_taken,
+    sender, Action, Disposition, Origin, Scope, Sender, Verdict,
 };
 
 /// origin, current task visible, sender, SIGKILL and SIGSTOP act
@@ -67,9 +67,44 @@ fn what_kill_says_names_a_sender() {
     assert!(known.into_iter().all(named));
 }
 
+/// By which calls a process asks for a signal: scope, the `siginfo` that comes with it, whether that is one.
+#[rustfmt::skip]
+const BY_NAME: [(Scope, Option<i32>, bool); 16] = [
+    (Scope::Process, None,       true),  // kill
+    (Scope::Process, Some(0),    true),  // kill on 7.2, pidfd_send_signal
+    (Scope::Process, Some(-1),   true),  // rt_sigqueueinfo
+    (Scope::Process, Some(-6),   true),
+    (Scope::Thread,  Some(-6),   true),  // tkill, tgkill, pidfd_send_signal
+    (Scope::Thread,  Some(-1),   true),  // rt_tgsigqueueinfo
+    (Scope::Thread,  Some(0),    true),
+    (Scope::Thread,  None,       false), // a SIGPIPE, a SIGXFSZ
+    (Scope::Process, Some(-2),   false), // what claims to be a timer's
+    (Scope::Process, Some(-5),   false), // a file's
+    (Scope::Process, Some(128),  false), // the kernel's
+    (Scope::Thread,  Some(1),    false), // a fault
+    (Scope::Many,    None,       false), // kill of a group
+    (Scope::Many,    Some(0),    false),
+    (Scope::Many,    Some(-1),   false),
+    (Scope::Many,    Some(-6),   false),
+];
+
+#[test]
+fn an_init_asks_by_name() {
+    for (scope, code, expected) in BY_NAME {
+        assert_eq!(is_by_name(scope, code), expected, "{scope:?}, {code:?}");
+    }
+    for sender in [Sender::Inside, Sender::Kernel] {
+        assert!(!sender.acts());
+    }
+    for sender in [Sender::Ancestor, Sender::Itself] {
+        assert!(sender.acts());
+    }
+}
+
 #[test]
 fn nobody_inside_gets_past_the_protection() {
     assert!(!force(Some(Sender::Inside)));
+    assert!(!force(Some(Sender::Itself)));
     assert!(!force(None));
 }
 
@@ -124,20 +159,20 @@ fn what_an_instruction_causes_is_as_in_the_kernel() {
 }
 
 /// What becomes of a signal that is not held and that its init has no handler for and does not ignore.
-/// Columns: no sender, the kernel, inside, an ancestor.
+/// Columns: no sender, the kernel, inside, an ancestor, itself.
 #[rustfmt::skip]
-const UNASKED: [(&str, bool, [Verdict; 4]); 6] = {
+const UNASKED: [(&str, bool, [Verdict; 5]); 6] = {
     use Verdict::{Act, Drop, Ignore};
     [
         // SIGKILL and SIGSTOP
-        ("only",    false, [Drop,   Act,    Drop,   Act]),
-        ("only",    true,  [Drop,   Act,    Drop,   Act]),
+        ("only",    false, [Drop,   Act,    Drop,   Act,    Drop]),
+        ("only",    true,  [Drop,   Act,    Drop,   Act,    Drop]),
         // whatever else ends or stops a process
-        ("deadly",  false, [Drop,   Drop,   Drop,   Drop]),
-        ("deadly",  true,  [Drop,   Drop,   Drop,   Act]),
+        ("deadly",  false, [Drop,   Drop,   Drop,   Drop,   Drop]),
+        ("deadly",  true,  [Drop,   Drop,   Drop,   Act,    Act]),
         // what does nothing
-        ("nothing", false, [Ignore, Ignore, Ignore, Ignore]),
-        ("nothing", true,  [Ignore, Ignore, Ignore, Ignore]),
+        ("nothing", false, [Ignore, Ignore, Ignore, Ignore, Ignore]),
+        ("nothing", true,  [Ignore, Ignore, Ignore, Ignore, Ignore]),
     ]
 };
 
@@ -148,6 +183,7 @@ fn every_verdict_is_as_in_the_table() {
         Some(Sender::Kernel),
         Some(Sender::Inside),
         Some(Sender::Ancestor),
+        Some(Sender::Itself),
     ];
     for sig in 1..=64 {
         let kind = match (sig, DEFAULTS.get(sig as usize - 1)) {
@@ -187,12 +223,20 @@ fn every_verdict_is_as_in_the_table() {
 }
 
 #[test]
-fn what_is_taken_is_judged_by_the_ancestor_alone() {
+fn what_is_taken_is_judged_by_the_ancestor_and_itself_alone() {
     for sig in 1..=64 {
         let kind = DEFAULTS.get(sig as usize - 1);
-        for sender in [None, Some(Sender::Inside), Some(Sender::Ancestor)] {
+        for sender in [
+            None,
+            Some(Sender::Inside),
+            Some(Sender::Ancestor),
+            Some(Sender::Itself),
+        ] {
             let expected = match (kind, sig, sender) {
                 (Some(b'-'), ..) => Verdict::Ignore,
+                // Neither is ever marked as sent by the init itself.
+                (_, 9 | 19, Some(Sender::Itself)) => Verdict::Drop,
+                (_, _, Some(Sender::Itself)) => Verdict::Act,
                 (_, _, Some(Sender::Ancestor)) => Verdict::Act,
                 (_, 9 | 19, None) => Verdict::Act,
                 _ => Verdict::Drop,

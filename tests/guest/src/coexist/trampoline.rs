@@ -132,7 +132,8 @@ fn programs_that_come_and_go_while_the_module_does() {
     start();
     let storm = fork(|_| {
         let each = functions().iter();
-        let programs = each.flat_map(|f| [Way::Entry, Way::Exit].map(|way| Program::at(f.name, way)));
+        let programs =
+            each.flat_map(|f| [Way::Entry, Way::Exit].map(|way| Program::at(f.name, way)));
         let programs: Vec<Program> = programs.collect();
         loop {
             // Refused where the module has made a jump.

@@ -24,11 +24,11 @@ pub fn expected(
     } else {
         Disposition::Default
     };
-    let is_inside = from.is_some_and(|from| world.agent(from).chain.starts_with(&to.chain));
-    let sender = if is_inside {
-        Sender::Inside
-    } else {
-        Sender::Ancestor
+    let from = from.map(|from| world.agent(from));
+    let sender = match from {
+        Some(from) if from.leader == to.leader => Sender::Itself,
+        Some(from) if from.chain.starts_with(&to.chain) => Sender::Inside,
+        _ => Sender::Ancestor,
     };
     rule::effect(
         two_sided,

@@ -5,6 +5,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
     Inside,
+    /// It names itself.
+    Itself,
     Ancestor,
 }
 
@@ -32,7 +34,12 @@ pub fn effect(
     blocked: bool,
 ) -> Option<Effect> {
     let forced = matches!(signal, libc::SIGKILL | libc::SIGSTOP);
-    if sender == Sender::Inside || signal == 0 || !forced && !two_sided {
+    let is_protected = match sender {
+        Sender::Inside => true,
+        Sender::Itself => forced || !two_sided,
+        Sender::Ancestor => !forced && !two_sided,
+    };
+    if is_protected || signal == 0 {
         return Some(Effect::Lives);
     }
     if !forced && (blocked || disposition != Disposition::Default) {

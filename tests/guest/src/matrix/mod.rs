@@ -29,7 +29,11 @@ fn as_mainline() {
     mode::as_mainline();
     run(
         table::mainline,
-        if kernel() == "native" { SAMPLE_OF_MAINLINE } else { SAMPLE },
+        if kernel() == "native" {
+            SAMPLE_OF_MAINLINE
+        } else {
+            SAMPLE
+        },
     );
 }
 

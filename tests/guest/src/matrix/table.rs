@@ -1,6 +1,7 @@
 //! What each mode makes of each cell.
 
 use super::cell::{Blocked, Cell, Disposition, Effect, Outcome, Seen, Sender};
+use crate::send_signal::SendCall;
 use crate::signal_state::is_kernel_only;
 
 /// What signal(7) calls the default action; SIGCONT's is to do nothing where nothing is stopped.
@@ -88,10 +89,12 @@ pub fn mainline(cell: &Cell) -> Outcome {
     outcome(cell, default)
 }
 
-/// Two sides: nothing from inside acts by default, everything from outside does.
+/// Two sides: nothing from inside acts by default, but for what an init asks of itself; everything from outside does.
 pub fn two_sided(cell: &Cell) -> Outcome {
+    let by_name = cell.call != SendCall::Group && !is_kernel_only(cell.signal);
     let default = match cell.shape.sender {
         Sender::Ancestor => ordinary(cell.signal),
+        Sender::Itself if by_name => ordinary(cell.signal),
         Sender::Itself | Sender::Child | Sender::Nested => Effect::Nothing,
     };
     outcome(cell, default)

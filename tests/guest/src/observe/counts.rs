@@ -82,9 +82,12 @@ fn dropped_when_taken() {
     start();
     let (init, inode) = init(|_| {
         signal_state::block(libc::SIGTERM);
-        for _ in 0..3 {
-            check!(kill(1, libc::SIGTERM), Ok(()));
-        }
+        let member = fork(|_| {
+            for _ in 0..3 {
+                check!(kill(1, libc::SIGTERM), Ok(()));
+            }
+        });
+        check!(member.wait(), End::Exit(0));
         signal_state::unblock(libc::SIGTERM);
     });
     check!(counts(inode), (1, 0), "three that became one");

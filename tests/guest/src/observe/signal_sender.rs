@@ -104,6 +104,8 @@ fn a_sender_below() {
 
 fn a_signal_to_a_thread() {
     start();
+    // With two sides the thread would have asked for it.
+    mode::as_mainline();
     let trace = Trace::start();
     let init = new_ns(|channel| {
         std::thread::scope(|scope| {

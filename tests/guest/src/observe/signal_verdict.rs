@@ -15,6 +15,7 @@ use crate::signal_state;
 pub const TESTS: &[Test] = tests![300;
     a_signal_from_inside,
     a_signal_from_outside,
+    a_signal_of_its_own,
     what_init_ignores_or_has_a_handler_for,
     what_does_nothing_to_anybody,
     a_blocked_signal_from_inside,
@@ -109,6 +110,28 @@ fn a_signal_from_outside() {
     }
 }
 
+fn a_signal_of_its_own() {
+    start();
+    mode::two_sided();
+    let trace = Trace::start();
+    let init = new_ns(|channel| {
+        channel.receive();
+        signal_state::block(libc::SIGTERM);
+        check!(kill(pid(), libc::SIGTERM), Ok(()));
+        signal_state::unblock(libc::SIGTERM);
+        echo(channel);
+    });
+    let inode = inode_of(init.pid, "pid");
+    init.send(0);
+    check!(init.wait(), End::Killed(libc::SIGTERM));
+    let events = trace.verdicts(inode, libc::SIGTERM);
+    check!(
+        words(&events),
+        ["send itself default keep", "take itself default act"]
+    );
+    check!(numbers(&events[0])[0], 1, "the sender's number");
+}
+
 fn what_init_ignores_or_has_a_handler_for() {
     start();
     let trace = Trace::start();
@@ -166,7 +189,10 @@ fn a_blocked_signal_from_inside() {
     start();
     let trace = Trace::start();
     let init = new_ns(|channel| {
-        block_for_a_while(channel, || check!(kill(1, libc::SIGTERM), Ok(())));
+        block_for_a_while(channel, || {
+            let member = fork(|_| check!(kill(1, libc::SIGTERM), Ok(())));
+            check!(member.wait(), End::Exit(0));
+        });
     });
     init.receive();
     let inode = inode_of(init.pid, "pid");

@@ -65,6 +65,8 @@ fn init_survives_sigkill_and_sigstop() {
 }
 
 fn init_survives_itself() {
+    // With two sides it gets what it asks for: see `two_sided/itself.rs`.
+    mode::as_mainline();
     let init = new_ns(|channel| {
         for call in SEND_CALLS {
             for signal in DEADLY.iter().chain(&[libc::SIGKILL, libc::SIGSTOP]) {
@@ -84,6 +86,7 @@ fn init_survives_itself() {
 }
 
 fn init_survives_its_threads() {
+    mode::as_mainline();
     let init = new_ns(|channel| {
         let (go, gone) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {

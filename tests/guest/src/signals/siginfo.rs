@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::clone::{Clone, NEWPID};
 use crate::harness::Test;
+use crate::mode;
 use crate::privilege::NOBODY;
 use crate::process::{fork, kill, new_ns, pid, quit, unshare_pid, End};
 use crate::send_signal::{sigqueue, SendCall, FORGED_PID};
@@ -85,6 +86,7 @@ fn codes_of_the_kernel_cannot_be_forged() {
 }
 
 fn codes_of_the_kernel_to_oneself() {
+    mode::as_mainline();
     let init = new_ns(|channel| {
         // To oneself every code is allowed; it still does not end init.
         check!(sigqueue(1, libc::SIGTERM, libc::SI_USER), Ok(()));

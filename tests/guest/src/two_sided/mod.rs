@@ -8,6 +8,7 @@ pub mod disposition_changes;
 pub mod forged_siginfo;
 pub mod freezer;
 pub mod global_init;
+pub mod itself;
 pub mod kernel_senders;
 pub mod nested;
 pub mod parent_exit;

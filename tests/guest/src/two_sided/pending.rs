@@ -62,7 +62,6 @@ fn from_inside_it_does_nothing() {
         for signal in ALL_KINDS {
             init.block(signal);
             init.inside(call, signal);
-            init.itself(call, signal);
             init.check_pending(signal, ![libc::SIGKILL, libc::SIGSTOP].contains(&signal));
             init.unblock(signal);
             init.survives(&format!("{signal} by {call:?}"));
@@ -228,8 +227,7 @@ fn a_full_queue() {
         init.unblock_and_end(signal, "one from outside that found no room");
     }
     let init = with_a_full_queue();
-    init.unblock(60);
-    init.survives("all that was in the queue");
+    init.unblock_and_end(60, "what it has sent to itself");
 }
 
 fn a_full_queue_promoted() {

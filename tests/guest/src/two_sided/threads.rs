@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use super::core_dumps::{limit_cores, Cores};
 use super::{attack, state, tgkill, ALL_KINDS, MAKERS};
-use crate::agent::{obey, Agent, Command};
+use crate::agent::{message, obey, Agent, Command};
 use crate::channel::Channel;
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{scale, Test};
@@ -26,6 +26,7 @@ pub const TESTS: &[Test] = tests![300;
     one_thread_may_take_it_from_outside,
     one_thread_may_take_it_and_stops_all,
     one_thread_may_take_it_from_inside,
+    a_thread_sends_to_its_process,
     one_thread_lets_it_in,
     to_one_thread,
     to_one_thread_and_to_all,
@@ -149,9 +150,7 @@ fn one_thread_may_take_it_from_inside() {
         for signal in [TERM, libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, 40] {
             team.block_but(signal, taker);
             for call in SEND_CALLS {
-                let sender = &team.threads[(taker + 1) % COUNT];
-                sender.inside(call, signal);
-                sender.itself(call, signal);
+                team.threads[(taker + 1) % COUNT].inside(call, signal);
             }
             team.survives(&format!("{signal}, when {taker} takes it"));
             // What went to the leader alone is there until that lets it in.
@@ -162,6 +161,19 @@ fn one_thread_may_take_it_from_inside() {
     team.survives("everything");
     team.threads[0].outside(SendCall::Kill, TERM);
     team.ends(TERM, "SIGTERM from outside");
+}
+
+/// It is the process that asks.
+fn a_thread_sends_to_its_process() {
+    mode::two_sided();
+    for call in SEND_CALLS {
+        for sender in 0..2 {
+            let team = Team::init();
+            let ask = Command::SendToItself(call, TERM);
+            team.threads[sender].channel.send_all(&message(&[ask]));
+            team.ends(TERM, &format!("thread {sender} by {call:?}"));
+        }
+    }
 }
 
 fn one_thread_lets_it_in() {
