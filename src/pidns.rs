@@ -48,6 +48,10 @@ module! {
             default: 1,
             description: "1: signals from outside act on a namespace's init as on any process (default); 0: mainline's rule. Later: sysctl kernel.pidns_two_sided_init",
         },
+        grace_ms: u32 {
+            default: 10000,
+            description: "How many milliseconds the members of a namespace have to end by themselves when a signal from outside has ended its init (default 10000); 0: none, as in mainline. Later: sysctl kernel.pidns_grace_ms",
+        },
     },
 }
 
@@ -67,6 +71,7 @@ struct Pidns {
     #[cfg(not(CONFIG_PID_NS))]
     _surface: surface::Surface,
     _switch: signal::two_sided::Switch,
+    _setting: signal::grace::Setting,
     /// Then no new call reaches the module, and those under way have left it.
     _hooks: hook::Hooks,
     /// Then what freed namespaces and pids leave behind.
@@ -89,9 +94,11 @@ impl kernel::Module for Pidns {
         #[cfg(not(CONFIG_PID_NS))]
         let namespaces = namespace::Namespaces::new()?;
         signal::two_sided::set(module_parameters::two_sided_init.value().ne(&0));
+        signal::grace::set(module_parameters::grace_ms.value())?;
         let hooks = symbols.arm(module_parameters::direct.value().ne(&0))?;
         sysctl::directory::prepare()?;
         let switch = signal::two_sided::Switch::register()?;
+        let setting = signal::grace::Setting::register()?;
         #[cfg(not(CONFIG_PID_NS))]
         let surface = surface::Surface::new(&hooks)?;
         pr_info!(
@@ -110,6 +117,7 @@ impl kernel::Module for Pidns {
             #[cfg(not(CONFIG_PID_NS))]
             _surface: surface,
             _switch: switch,
+            _setting: setting,
             _hooks: hooks,
             #[cfg(not(CONFIG_PID_NS))]
             _namespaces: namespaces,

@@ -2,6 +2,7 @@
 
 //! Tasks.
 
+mod children;
 #[cfg(not(CONFIG_PID_NS))]
 mod supply;
 
@@ -17,7 +18,10 @@ use crate::{
         Task, //
     },
 };
-use core::ops::Deref;
+use core::{
+    ops::Deref,
+    ptr, //
+};
 
 /// The current task. It is there for as long as this: nobody else can have it, so it is not sent anywhere.
 pub(crate) struct Current(*mut bindings::task_struct);
@@ -86,8 +90,17 @@ fields! {
 
 fields! {
     Current {
+        /// The pid by which its process is known, until the last thread was reaped.
+        fixed tgid: &Pid = *signal, pids[bindings::pid_type_PIDTYPE_TGID as usize];
         /// As whom it acts. Only the task itself changes that.
         shared cred<'rcu>: &'rcu Cred = cred;
+    }
+}
+
+impl Current {
+    /// Whether it is the first thread of its process.
+    pub(crate) fn is_group_leader(&self) -> bool {
+        ptr::eq(self.group_leader(), self.as_ptr())
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::{
     bindings,
+    chain::Tasklist,
     imports::kernel_fn,
     object::{
         fields,
@@ -35,6 +36,23 @@ impl PidNs {
         let pid: Option<&Pid> =
             unsafe { FromC::from_c(bindings::idr_get_next(self.idr(), &raw mut nr).cast()) };
         pid.map(|pid| (nr, pid))
+    }
+
+    /// Lets `f` see each task that has a pid with a number here, but for 1, as this type of pid.
+    pub(crate) fn for_each_member(
+        &self,
+        type_: PidType,
+        rcu: &rcu::Guard,
+        _: &Tasklist,
+        mut f: impl FnMut(&Pid, &Task),
+    ) {
+        let mut nr = 2;
+        while let Some((found, pid)) = self.find_from(nr, rcu) {
+            if let Some(task) = pid.task_of_type(type_, rcu) {
+                f(pid, task);
+            }
+            nr = found + 1;
+        }
     }
 
     /// The pid with this number.

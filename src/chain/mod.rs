@@ -8,17 +8,16 @@ mod ns;
 pub(crate) mod number;
 #[cfg(not(CONFIG_PID_NS))]
 mod table;
-#[cfg(not(CONFIG_PID_NS))]
 mod tasklist;
 mod upid;
 
-pub(crate) use ns::HasPid;
+pub(crate) use {
+    ns::HasPid,
+    tasklist::Tasklist, //
+};
 
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use {
     table::Pidmap,
-    tasklist::{
-        Tasklist,
-        TasklistMut, //
-    },
+    tasklist::TasklistMut, //
 };

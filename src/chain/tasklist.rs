@@ -15,6 +15,7 @@ pub(crate) struct Locked<const WRITE: bool>(NotThreadSafe);
 pub(crate) type Tasklist = Locked<false>;
 
 /// The lock is held for writing.
+#[cfg(not(CONFIG_PID_NS))]
 pub(crate) type TasklistMut = Locked<true>;
 
 impl<const WRITE: bool> Locked<WRITE> {

@@ -14,5 +14,6 @@ hooks! {
     // The two sides of an init.
     send_signal_locked => signal::send_signal_locked, replaced;
     dequeue_signal => signal::dequeue_signal, wrapped;
+    exit_signals => signal::exit_signals, wrapped;
     ptrace_stop => signal::ptrace_stop, kept when signal::shows_signal;
 }

@@ -6,13 +6,17 @@ use crate::{
     bindings::{
         kmem_cache,
         ns_tree_root,
+        rusage,
+        rwlock_t,
         siginfo_layout, //
     },
     hook::{
         imports,
         Data, //
     },
+    imports::arguments::Null,
     object::{
+        PidType,
         Siginfo,
         Task, //
     },
@@ -24,6 +28,9 @@ pub(crate) static PID_NS_TREE: Data<ns_tree_root> = Data::new(c"pid_ns_tree");
 /// `kernel/signal.c: sigqueue_cachep`, a pointer.
 pub(crate) static SIGQUEUE_CACHE: Data<*mut kmem_cache> = Data::new(c"sigqueue_cachep");
 
+/// `kernel/fork.c: tasklist_lock`.
+pub(crate) static TASKLIST_LOCK: Data<rwlock_t> = Data::new(c"tasklist_lock");
+
 /// `kernel/signal.c`: the tracepoint `signal:signal_generate`.
 #[cfg(CONFIG_TRACEPOINTS)]
 pub(crate) static SIGNAL_GENERATE: Data<crate::bindings::tracepoint> =
@@ -33,6 +40,7 @@ pub(crate) static SIGNAL_GENERATE: Data<crate::bindings::tracepoint> =
 pub(super) fn find_data() -> Result {
     PID_NS_TREE.find()?;
     SIGQUEUE_CACHE.find()?;
+    TASKLIST_LOCK.find()?;
     #[cfg(CONFIG_TRACEPOINTS)]
     SIGNAL_GENERATE.find()?;
     Ok(())
@@ -43,6 +51,10 @@ imports! {
     siginfo_layout(sig: c_uint, code: c_int) -> siginfo_layout;
     __send_signal_locked;
     next_signal;
+    // Takes the `siglock` of the task's process, if that has one still.
+    do_send_sig_info(sig: c_int, info: &Siginfo, task: &Task, kind: PidType) -> c_int;
+    // May sleep.
+    kernel_wait4(pid: c_int, status: Null<c_int>, options: c_int, usage: Null<rusage>) -> isize;
     // Whether it runs on some processor at this instant.
     task_curr(task: &Task) -> c_int;
     signal_wake_up_state;

@@ -55,6 +55,7 @@ exports! {
 
     // The current task's own state.
     schedule() = schedule;
+    schedule_timeout(jiffies: c_long) -> c_long = schedule_timeout;
     set_current_idle() = pidns_set_current_idle;
     set_current_running() = pidns_set_current_running;
     clear_sigpending() = pidns_clear_sigpending;

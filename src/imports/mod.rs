@@ -3,7 +3,7 @@
 //! What the module takes of the kernel that no module may name: functions, the originals of those that it
 //! hooks, and data.
 
-#[cfg(not(CONFIG_PID_NS))]
+#[cfg_attr(CONFIG_PID_NS, allow(dead_code, reason = "most are supply mode's"))]
 pub(crate) mod arguments;
 mod both;
 mod exports;
@@ -17,7 +17,8 @@ mod supply_exports;
 pub(crate) use both::SIGNAL_GENERATE;
 pub(crate) use both::{
     PID_NS_TREE,
-    SIGQUEUE_CACHE, //
+    SIGQUEUE_CACHE,
+    TASKLIST_LOCK, //
 };
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use own::{
@@ -25,8 +26,7 @@ pub(crate) use own::{
     NSFS_MNT,
     NS_OPERATIONS,
     PIDMAP_LOCK,
-    PROC_NS_INSTANTIATE,
-    TASKLIST_LOCK, //
+    PROC_NS_INSTANTIATE, //
 };
 
 #[cfg(not(CONFIG_PID_NS))]

@@ -6,8 +6,6 @@ use crate::{
     bindings::{
         kuid_t,
         proc_ns_operations,
-        rusage,
-        rwlock_t,
         spinlock_t,
         ucount_type_UCOUNT_PID_NAMESPACES,
         ucounts,
@@ -22,7 +20,6 @@ use crate::{
         Data, //
     },
     imports::arguments::{
-        Null,
         PidNamespaces,
         SendSigPriv,
         WholeProcess, //
@@ -44,8 +41,6 @@ use kernel::prelude::*;
 
 /// `kernel/pid.c: pidmap_lock`, which protects the numbers and counts of every namespace.
 pub(crate) static PIDMAP_LOCK: Data<spinlock_t> = Data::new(c"pidmap_lock");
-/// `kernel/fork.c: tasklist_lock`.
-pub(crate) static TASKLIST_LOCK: Data<rwlock_t> = Data::new(c"tasklist_lock");
 /// `kernel/pid.c: delayed_put_pid`, an RCU callback.
 pub(crate) static DELAYED_PUT_PID: Data<c_void> = Data::new(c"delayed_put_pid");
 
@@ -85,7 +80,6 @@ pub(crate) static NS_OPERATIONS: [Option<Data<proc_ns_operations>>; NS_KINDS] = 
 /// Looks up the data above.
 pub(super) fn find_data() -> Result {
     PIDMAP_LOCK.find()?;
-    TASKLIST_LOCK.find()?;
     DELAYED_PUT_PID.find()?;
     NSFS_MNT.find()?;
     PROC_NS_INSTANTIATE.find()?;
@@ -122,8 +116,6 @@ imports! {
     exit_ptrace;
     release_task;
     group_send_sig_info(sig: c_int, info: SendSigPriv, task: &Task, kind: WholeProcess) -> c_int;
-    // May sleep.
-    kernel_wait4(pid: c_int, status: Null<c_int>, options: c_int, usage: Null<rusage>) -> isize;
     #[cfg(CONFIG_BSD_PROCESS_ACCT)] acct_exit_ns(ns: &PidNs);
     task_work_add;
     ns_tree_lookup_rcu<'rcu>(id: u64, kind: c_int) -> Option<&'rcu NsCommon>;

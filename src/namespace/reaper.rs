@@ -40,10 +40,7 @@ use crate::{
     },
     task::Current,
 };
-use core::{
-    mem,
-    ptr, //
-};
+use core::ptr;
 use kernel::{
     container_of,
     interop::list::clist_create,
@@ -172,7 +169,7 @@ fn zap(me: &Current, ns: &PidNs) {
     let own_pids = if me.is_group_leader() { 1 } else { 2 };
     events::zap(ns);
     Pidmap::lock().close(ns);
-    ignore_children(me);
+    me.ignore_children();
     kill_members(ns);
     reap_children();
     // Not seen by `kernel_wait4`: tasks that are already being released, and zombies whose
@@ -193,37 +190,16 @@ fn zap(me: &Current, ns: &PidNs) {
     kernel_fn::acct_exit_ns(ns);
 }
 
-/// Children of the current task that die from now on need nobody to wait for them.
-fn ignore_children(me: &Current) {
-    // SAFETY: The current task has its `sighand` until it is released. `SIG_IGN` is the address 1.
-    unsafe {
-        let sighand = (*me.as_ptr()).sighand;
-        let flags = bindings::pidns_spin_lock_irqsave(&raw mut (*sighand).siglock);
-        (*sighand).action[bindings::SIGCHLD as usize - 1]
-            .sa
-            .sa_handler = mem::transmute::<usize, bindings::__sighandler_t>(1);
-        bindings::pidns_spin_unlock_irqrestore(&raw mut (*sighand).siglock, flags);
-    }
-}
-
 /// Sends SIGKILL to every task of `ns` but its init's threads' first.
 fn kill_members(ns: &PidNs) {
     let rcu = rcu::read_lock();
-    let _tasklist = Tasklist::lock();
-    let mut nr = 2;
-    while let Some((found, pid)) = ns.find_from(nr, &rcu) {
-        if let Some(task) = pid.task_of_type(PidType::Pid, &rcu) {
-            if !kernel_fn::fatal_signal_pending(task) {
-                kernel_fn::group_send_sig_info(
-                    bindings::SIGKILL as c_int,
-                    SendSigPriv,
-                    task,
-                    WholeProcess,
-                );
-            }
+    let tasklist = Tasklist::lock();
+    ns.for_each_member(PidType::Pid, &rcu, &tasklist, |_, task| {
+        if !kernel_fn::fatal_signal_pending(task) {
+            let sig = bindings::SIGKILL as c_int;
+            kernel_fn::group_send_sig_info(sig, SendSigPriv, task, WholeProcess);
         }
-        nr = found + 1;
-    }
+    });
 }
 
 /// Reaps the children that the current task has, and waits for those that are traced from outside.

@@ -3,7 +3,7 @@
 //! The default actions, where the kernel would not let them happen to an init.
 
 use super::{
-    report,
+    fall, report,
     siglock::{
         clear_jobctl_pending,
         set_jobctl_pending,
@@ -16,6 +16,7 @@ use super::{
     verdict::{
         self,
         Action,
+        Sender,
         SIGKILL, //
     },
 };
@@ -33,10 +34,10 @@ use core::ptr;
 use kernel::prelude::*;
 
 /// Lets the default action of `sig`, which the current init is taking in `get_signal`, begin as in any process.
-/// Returns the signal with which `get_signal` has to go on. `info` is that signal's.
+/// Returns the signal with which `get_signal` has to go on. `info` is that signal's, which `sender` has sent.
 ///
 /// May sleep; gives the `siglock` up meanwhile and takes it again.
-pub(super) fn begin(siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo) -> c_int {
+pub(super) fn begin(siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo, sender: Sender) -> c_int {
     let process = siglock.me().process();
     if process.is_ending() {
         return sig;
@@ -44,12 +45,14 @@ pub(super) fn begin(siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo) -> c_in
     match verdict::default_action(sig) {
         Action::Terminate => {
             report::acted(siglock.me());
+            fall::begin(siglock.me().active_ns(), sig, sender);
             // Not protected any more, and on its way out: `get_signal` sees to the rest.
             end_process(process, sig);
             sig
         }
         Action::Core => {
             report::acted(siglock.me());
+            fall::begin(siglock.me().active_ns(), sig, sender);
             dump(siglock, sig, info);
             SIGKILL
         }

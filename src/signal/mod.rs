@@ -11,7 +11,10 @@
 
 mod default_action;
 mod dequeue;
+mod fall;
+pub(crate) mod grace;
 mod info;
+mod kept;
 mod pending;
 mod protected;
 mod ptrace;
@@ -35,6 +38,7 @@ pub(crate) use report::counts;
 /// What replaces the kernel's functions.
 pub(crate) use {
     dequeue::dequeue_signal,
+    fall::exit_signals,
     ptrace::{ptrace_stop, shows_signal},
     send::send_signal_locked,
 };

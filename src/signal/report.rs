@@ -15,48 +15,14 @@ use super::{
     },
 };
 use crate::{
-    bindings::callback_head,
     events,
-    object::{
-        fields,
-        Object,
-        PidNs, //
-    },
+    object::PidNs, //
 };
 use core::sync::atomic::{
     AtomicU32,
     Ordering, //
 };
 use kernel::prelude::*;
-
-/// How many signals to a namespace's init had one of two ends.
-///
-/// They are kept in the namespace's own `rcu`, and so need no memory, table or lock. The kernel does not
-/// touch that word pair before it has the namespace freed (`kernel/pid_namespace.c: destroy_pid_namespace`;
-/// here `namespace::destroy`): it is zero from the allocation on, and nobody counts any more when it is
-/// used, because whoever counts holds the `siglock` of the namespace's init, whose pid holds the
-/// namespace. A module that is loaded again goes on counting.
-pub(crate) struct Counts {
-    dropped: AtomicU32,
-    acted: AtomicU32,
-}
-
-const _: () = assert!(
-    size_of::<Counts>() <= size_of::<callback_head>()
-        && align_of::<Counts>() <= align_of::<callback_head>()
-);
-
-// SAFETY: The size and the alignment were checked above, and any bytes are two numbers. All that use the place as this do so
-// by atomic operations.
-unsafe impl Object for Counts {
-    type C = callback_head;
-}
-
-fields! {
-    PidNs {
-        part signal_counts: &Counts = rcu;
-    }
-}
 
 /// One more; it stays at the highest number. Whoever counts holds the init's `siglock`: no two do so at once.
 fn count(counter: &AtomicU32) {
@@ -68,10 +34,10 @@ fn count(counter: &AtomicU32) {
 /// had their default action. If RCU alone keeps `ns`, the answer is right if it has a reference left afterwards.
 #[cfg(CONFIG_DEBUG_FS)]
 pub(crate) fn counts(ns: &PidNs) -> (u32, u32) {
-    let counts = ns.signal_counts();
+    let kept = ns.kept();
     (
-        counts.dropped.load(Ordering::Acquire),
-        counts.acted.load(Ordering::Acquire),
+        kept.dropped.load(Ordering::Acquire),
+        kept.acted.load(Ordering::Acquire),
     )
 }
 
@@ -124,16 +90,16 @@ fn judged(
     let (from, said, what) = (relation(sender), disposition as u8, verdict as u8);
     events::signal_verdict(ns, t, sig, taken, from, said, what);
     if verdict == Verdict::Drop {
-        count(&ns.signal_counts().dropped);
+        count(&ns.kept().dropped);
     }
     if verdict == Verdict::Act && sender.is_some_and(Sender::acts) && at_once() {
-        count(&ns.signal_counts().acted);
+        count(&ns.kept().acted);
     }
 }
 
 /// A signal from an ancestor, or of its own, has its default action on the init that `t` belongs to. Any context.
 pub(super) fn acted(t: &Thread) {
-    count(&t.active_ns().signal_counts().acted);
+    count(&t.active_ns().kept().acted);
 }
 
 /// As `events.h` has words for it.

@@ -52,7 +52,7 @@ fn take_by_rule(
                 && disposition == Disposition::Default
                 && !matches!(sig, SIGKILL | SIGSTOP) =>
         {
-            default_action::begin(siglock, sig, info)
+            default_action::begin(siglock, sig, info, sender)
         }
         _ => sig,
     }

@@ -3,7 +3,7 @@
 //! A signal on its way to a namespace's init.
 
 use super::{
-    default_action,
+    default_action, fall,
     info::Info,
     queue, report, sender,
     shield::Shield,
@@ -89,6 +89,9 @@ impl Sent<'_> {
                 return 0;
             }
             // On its way out.
+            if self.sig == SIGKILL && !self.may_be_inside() {
+                fall::cut_short(ns);
+            }
             None
         };
         let mut seen;
@@ -225,9 +228,11 @@ fn send_acting(
     if result == 0 && process.is_exiting() {
         // Another thread was chosen to take it, and the process ended at once.
         report::acted(t);
+        fall::begin(t.active_ns(), sig, sender);
     } else if result == 0 && queue.signals().has(sig) {
         if takes && verdict::default_action(sig) == Action::Terminate {
             report::acted(t);
+            fall::begin(t.active_ns(), sig, sender);
             default_action::end_process(process, sig);
         } else {
             queue::mark(locked, queue, sig, info, sender);

@@ -2,7 +2,6 @@
 
 //! Tasks, as supply mode needs them: held, locked, and the current one's process.
 
-use super::Current;
 use crate::{
     bindings,
     held::Held,
@@ -18,10 +17,7 @@ use crate::{
         Task, //
     },
 };
-use core::{
-    ops::Deref,
-    ptr, //
-};
+use core::ops::Deref;
 
 setters! {
     SignalStruct {
@@ -33,20 +29,6 @@ impl Pid {
     /// The thread that has it, if that was not reaped yet. Never sleeps.
     pub(crate) fn get_task(&self) -> Option<Held<Task>> {
         kernel_fn::get_pid_task(self, PidType::Pid)
-    }
-}
-
-fields! {
-    Current {
-        /// The pid by which its process is known, until the last thread was reaped.
-        fixed tgid: &Pid = *signal, pids[bindings::pid_type_PIDTYPE_TGID as usize];
-    }
-}
-
-impl Current {
-    /// Whether it is the first thread of its process.
-    pub(crate) fn is_group_leader(&self) -> bool {
-        ptr::eq(self.group_leader(), self.as_ptr())
     }
 }
 

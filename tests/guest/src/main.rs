@@ -32,6 +32,7 @@ mod chain;
 mod coexist;
 mod create;
 mod exec;
+mod fall;
 mod faults;
 mod forkfail;
 mod load;
@@ -137,6 +138,15 @@ const GROUPS: &[Group] = &[
     Group {
         name: "proc",
         parts: &[proc::members::TESTS, proc::foreign::TESTS],
+    },
+    Group {
+        name: "fall",
+        parts: &[
+            fall::members::TESTS,
+            fall::middle::TESTS,
+            fall::hard::TESTS,
+            fall::setting::TESTS,
+        ],
     },
     Group {
         name: "reboot",

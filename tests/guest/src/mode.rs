@@ -25,6 +25,16 @@ pub fn set(mode: i32) {
     std::fs::write(PATH, mode.to_string()).unwrap_or_else(|e| panic!("{PATH}={mode}: {e}"));
 }
 
+const GRACE: &str = "/proc/sys/kernel/pidns_grace_ms";
+/// What the module begins with.
+const USUAL_GRACE: i32 = 10_000;
+
+/// How many milliseconds the members have when their init was ended from outside.
+#[track_caller]
+pub fn set_grace(ms: i32) {
+    std::fs::write(GRACE, ms.to_string()).unwrap_or_else(|e| panic!("{GRACE}={ms}: {e}"));
+}
+
 /// Asks for mainline's verdict; bare mainline has no other.
 #[track_caller]
 pub fn as_mainline() {
@@ -46,5 +56,6 @@ pub fn two_sided() {
 pub fn restore() {
     if is_there() {
         set(TWO_SIDED);
+        set_grace(USUAL_GRACE);
     }
 }

@@ -14,10 +14,10 @@ pub const TESTS: &[Test] = tests![
 ];
 
 /// A cgroup of its own, which is removed when nobody is in it any more.
-struct Freezer(PathBuf);
+pub struct Freezer(PathBuf);
 
 impl Freezer {
-    fn around(pid: i32) -> Freezer {
+    pub fn around(pid: i32) -> Freezer {
         let place = PathBuf::from(format!("/sys/fs/cgroup/sides-{pid}"));
         std::fs::create_dir(&place).expect("a cgroup");
         let freezer = Freezer(place);
@@ -38,7 +38,7 @@ impl Freezer {
         self.write("cgroup.freeze", "0");
     }
 
-    fn remove(self) {
+    pub fn remove(self) {
         eventually("the cgroup is empty", || std::fs::remove_dir(&self.0).ok());
     }
 }

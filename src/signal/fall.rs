@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The soft fall of a namespace. When a signal from outside ends its init by the default action, the members get that signal as
+//! well, and some time to end by themselves ([`grace`]), before the kernel kills what is left, as ever. So a server behind a
+//! shell that is the init runs its handler.
+//!
+//! The init waits for them at the beginning of `do_exit`: it still has its files and its terminal, orphans come to it, and
+//! whoever is outside sees a process that has not ended yet. A SIGKILL from outside ends the wait.
+
+use super::{
+    grace,
+    info::{
+        of_kill,
+        Info, //
+    },
+    verdict::Sender,
+};
+use crate::{
+    bindings::{
+        self,
+        task_struct, //
+    },
+    chain::{
+        Tasklist, //
+    },
+    hook::wrap,
+    imports::kernel_fn,
+    module::Loaded,
+    object::{
+        Pid,
+        PidNs,
+        PidType, //
+    },
+    task::Current,
+};
+use core::sync::atomic::Ordering;
+use kernel::{
+    prelude::*,
+    sync::rcu,
+    time::{
+        msecs_to_jiffies,
+        Instant,
+        Monotonic, //
+    },
+};
+
+/// In [`super::kept::Kept::fall`], beside the number of the signal: a thread of the init sees to it.
+const UNDER_WAY: u32 = 1 << 8;
+
+/// After how long the init looks first whether all are gone, and at the latest again, in milliseconds. Nothing tells it:
+/// `free_pid` does so only when no more numbers are given out.
+const FIRST_LOOK_MS: u32 = 1;
+const LOOK_MS: u32 = 16;
+
+/// The init of `ns` ends by `sig`, which is from this `sender` and has its default action: from outside, the fall is soft. The
+/// `siglock` of the init is held.
+pub(super) fn begin(ns: &PidNs, sig: c_int, sender: Sender) {
+    if sender == Sender::Ancestor && grace::ms() != 0 {
+        ns.kept().fall.store(sig as u32, Ordering::Relaxed);
+    }
+}
+
+/// What is left of `ns` is killed at once. Any context.
+pub(super) fn cut_short(ns: &PidNs) {
+    ns.kept().fall.store(0, Ordering::Relaxed);
+}
+
+wrap! {
+    /// Wraps `kernel/signal.c: exit_signals`, which `do_exit` calls before anything is given up: of an init that a signal from
+    /// outside has ended, the first thread that comes here waits for the members.
+    ///
+    /// May sleep for the time of grace; the module is kept meanwhile.
+    fn exit_signals(task: *mut task_struct), original => {
+        let me = Current::get();
+        if me.signal().flags() & bindings::SIGNAL_GROUP_EXIT != 0 {
+            let ns = me.active_ns();
+            if !ns.is_initial() && me.tgid().is_init() {
+                fall(&me, ns);
+            }
+        }
+        original();
+    }
+}
+
+/// The current task `me`, a thread of the init of `ns`, exits with its whole process.
+#[cold]
+#[inline(never)]
+fn fall(me: &Current, ns: &PidNs) {
+    let fall = &ns.kept().fall;
+    let sig = fall.load(Ordering::Relaxed);
+    if sig == 0 || sig & UNDER_WAY != 0 {
+        return;
+    }
+    let Some(_loaded) = Loaded::get() else {
+        return;
+    };
+    let claimed = fall.compare_exchange(sig, sig | UNDER_WAY, Ordering::Relaxed, Ordering::Relaxed);
+    if claimed.is_ok() {
+        wait_for_members(me, ns, sig as c_int);
+        cut_short(ns);
+    }
+}
+
+/// Sends `sig` to the members of `ns`, and waits until they are gone, or there is no more time. May sleep.
+fn wait_for_members(me: &Current, ns: &PidNs, sig: c_int) {
+    let began = Instant::<Monotonic>::now();
+    let mut look = FIRST_LOOK_MS;
+    // Those that die from now on go at once.
+    me.ignore_children();
+    signal_members(me, ns, sig);
+    loop {
+        me.reap_dead_children();
+        let waited = began.elapsed().as_millis();
+        let is_cut_short = ns.kept().fall.load(Ordering::Relaxed) == 0;
+        let left = i64::from(grace::ms()) - waited;
+        if !has_members(me, ns) || is_cut_short || left <= 0 {
+            return;
+        }
+        kernel_fn::set_current_idle();
+        kernel_fn::schedule_timeout(msecs_to_jiffies(look.min(left as u32)) as c_long);
+        look = (look * 2).min(LOOK_MS);
+    }
+}
+
+/// Whether `ns` has a number in use that is not one of its init's, of which the current task `me` is a thread. One that
+/// exits as well has one, and the first thread of all stays, as a zombie, until the last is gone.
+fn has_members(me: &Current, ns: &PidNs) -> bool {
+    let own = if me.is_group_leader() { 1 } else { 2 };
+    ns.pid_allocated() & !bindings::PIDNS_ADDING > own
+}
+
+/// Sends `sig` to every process of `ns` but its init's, as from outside, and to the inits of the namespaces below it, which see to
+/// their own members. While the lock is held no fork ends; one of a process that has a signal begins anew.
+fn signal_members(me: &Current, ns: &PidNs, sig: c_int) {
+    let rcu = rcu::read_lock();
+    let tasklist = Tasklist::lock();
+    let uid = kernel_fn::from_kuid_munged(me.cred(&rcu).user_ns(), kernel_fn::current_uid());
+    let info = of_kill(sig, uid);
+    let Some(info) = Info::of(&info).siginfo() else {
+        return;
+    };
+    ns.for_each_member(PidType::Tgid, &rcu, &tasklist, |pid, task| {
+        if is_addressed(pid, ns) {
+            kernel_fn::do_send_sig_info(sig, info, task, PidType::Tgid);
+        }
+    });
+}
+
+/// Whether the process with this pid, which has a number in `ns`, is a member of that itself, or the init of the next one.
+fn is_addressed(pid: &Pid, ns: &PidNs) -> bool {
+    let below = pid.level().saturating_sub(ns.level());
+    below == 0 || below == 1 && pid.is_init()
+}

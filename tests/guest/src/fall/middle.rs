@@ -1,0 +1,222 @@
+//! What comes between, while a namespace falls softly.
+
+use std::time::Instant;
+
+use nix::errno::Errno;
+
+use super::{bare_fork, check_took, fell, namespace, server, stubborn, with_grace, LONG, TERM};
+use crate::channel::Channel;
+use crate::harness::{scale, Test};
+use crate::load;
+use crate::mode;
+use crate::proc_fs::Proc;
+use crate::process::{eventually, fork, kill, quit, sleep_for_ever, Child, End};
+use crate::signal_capture;
+use crate::signal_state;
+use crate::two_sided::freezer::Freezer;
+
+pub const TESTS: &[Test] = tests![
+    sigkill_from_outside_ends_it,
+    sigkill_from_inside_does_not,
+    sigkill_before_it_begins,
+    a_second_signal_does_nothing,
+    an_outer_namespace_ends_it,
+    a_stopped_member,
+    a_traced_member,
+    a_frozen_member,
+    it_takes_no_new_members_in_the_end,
+    the_setting_is_changed,
+    the_module_stays,
+];
+
+/// A namespace that falls, for as long as it may: its init has been ended, and a member does not care.
+#[track_caller]
+fn falling() -> Child {
+    with_grace(LONG);
+    let (report, theirs) = Channel::pair();
+    let init = namespace(|| {
+        stubborn();
+        server(&theirs, &[TERM]);
+    });
+    init.kill(TERM);
+    check!(report.receive_all()[0], TERM, "the fall has begun");
+    init
+}
+
+#[track_caller]
+fn check_falls_still(init: &Child) {
+    let state = Proc::at("/proc").stat(&init.pid.to_string()).state;
+    check!(state != 'Z', true, "the init's state is {state}");
+}
+
+/// Ends, and with the status of the first signal.
+#[track_caller]
+fn check_ends(init: &Child, words: &str) {
+    let began = Instant::now();
+    check!(init.wait(), End::Killed(TERM), "{words}");
+    check_took(began.elapsed(), 0, words);
+}
+
+fn sigkill_from_outside_ends_it() {
+    let init = falling();
+    init.kill(libc::SIGKILL);
+    check_ends(&init, "after SIGKILL");
+}
+
+fn sigkill_from_inside_does_not() {
+    with_grace(LONG);
+    let (report, theirs) = Channel::pair();
+    let init = namespace(|| {
+        stubborn();
+        let member = fork(|ready| {
+            signal_capture::capture(&[TERM]);
+            ready.send(0);
+            signal_capture::next();
+            for signal in [libc::SIGKILL, TERM, libc::SIGSTOP] {
+                check!(kill(1, signal), Ok(()));
+            }
+            theirs.send(0);
+            sleep_for_ever();
+        });
+        member.receive();
+    });
+    init.kill(TERM);
+    report.receive();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    check_falls_still(&init);
+    init.kill(libc::SIGKILL);
+    check_ends(&init, "after one from outside");
+}
+
+fn sigkill_before_it_begins() {
+    with_grace(LONG);
+    for _ in 0..scale(30, 5) {
+        let init = namespace(stubborn);
+        init.kill(TERM);
+        init.kill(libc::SIGKILL);
+        check_ends(&init, "SIGTERM and SIGKILL at once");
+    }
+}
+
+fn a_second_signal_does_nothing() {
+    let init = falling();
+    for signal in [TERM, libc::SIGINT, libc::SIGSTOP, libc::SIGCONT, 40] {
+        init.kill(signal);
+    }
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    check_falls_still(&init);
+    init.kill(libc::SIGKILL);
+    check_ends(&init, "after all");
+}
+
+fn an_outer_namespace_ends_it() {
+    with_grace(LONG);
+    let (report, theirs) = Channel::pair();
+    let outer = namespace(|| {
+        let inner = namespace(|| {
+            stubborn();
+            server(&theirs, &[TERM]);
+        });
+        inner.kill(TERM);
+    });
+    check!(report.receive_all()[0], TERM, "the inner one falls");
+    let began = Instant::now();
+    outer.kill(libc::SIGKILL);
+    check!(outer.wait(), End::Killed(libc::SIGKILL));
+    check_took(began.elapsed(), 0, "the hard fall of the outer one");
+}
+
+fn a_stopped_member() {
+    let grace = scale(500, 3000);
+    with_grace(grace);
+    let init = namespace(|| {
+        let member = fork(|_| sleep_for_ever());
+        member.kill(libc::SIGSTOP);
+    });
+    check_took(fell(&init), grace, "the fall with a stopped member");
+}
+
+fn a_traced_member() {
+    let grace = scale(500, 3000);
+    with_grace(grace);
+    let init = namespace(|| drop(fork(|_| sleep_for_ever())));
+    let member = eventually("a member", || {
+        let children = Proc::at("/proc").read(&format!("{0}/task/{0}/children", init.pid));
+        children.ok()?.split_whitespace().next()?.parse().ok()
+    });
+    let tracer = fork(|channel| {
+        let number = nix::unistd::Pid::from_raw(member);
+        nix::sys::ptrace::seize(number, nix::sys::ptrace::Options::empty()).expect("seize");
+        channel.send(0);
+        // It is shown the signal, and leaves the member there.
+        sleep_for_ever();
+    });
+    tracer.receive();
+    let began = Instant::now();
+    init.kill(TERM);
+    std::thread::sleep(std::time::Duration::from_millis(grace as u64 / 2));
+    check_falls_still(&init);
+    // A tracer holds a dead tracee, in mainline, too.
+    eventually("the member is dead", || {
+        (Proc::at("/proc").stat(&member.to_string()).state == 'Z').then_some(())
+    });
+    check_took(began.elapsed(), grace, "the grace");
+    tracer.end();
+    check!(init.wait(), End::Killed(TERM));
+}
+
+fn a_frozen_member() {
+    let grace = scale(500, 3000);
+    with_grace(grace);
+    let init = namespace(|| drop(fork(|_| sleep_for_ever())));
+    let member = eventually("a member", || {
+        let children = Proc::at("/proc").read(&format!("{0}/task/{0}/children", init.pid));
+        children
+            .ok()?
+            .split_whitespace()
+            .next()?
+            .parse::<i32>()
+            .ok()
+    });
+    let freezer = Freezer::around(member);
+    // What ends a process by default ends a frozen one.
+    check_took(fell(&init), 0, "the fall with a frozen member");
+    freezer.remove();
+}
+
+/// A fork bomb inside does not outlive the time.
+fn it_takes_no_new_members_in_the_end() {
+    let grace = scale(300, 2000);
+    with_grace(grace);
+    let init = namespace(|| {
+        drop(fork(|_| {
+            signal_state::ignore(TERM);
+            signal_state::ignore(libc::SIGCHLD);
+            loop {
+                // Each child goes on in its parent's place.
+                if matches!(bare_fork(), Ok(0)) {
+                    continue;
+                }
+                quit(0);
+            }
+        }));
+    });
+    check_took(fell(&init), grace, "the fall with a chain of forks");
+}
+
+fn the_setting_is_changed() {
+    let init = falling();
+    mode::set_grace(0);
+    check_ends(&init, "after the grace has become none");
+}
+
+/// An unload is refused for as long as an init waits, and the fall goes on; in supply mode it would be in any case.
+fn the_module_stays() {
+    let init = falling();
+    for _ in 0..3 {
+        check!(load::unload(), Err(Errno::EAGAIN), "unload in the middle");
+    }
+    check_falls_still(&init);
+    init.kill(libc::SIGKILL);
+    check_ends(&init, "after all");
+}
