@@ -25,6 +25,8 @@ pub const SLOW: &[&str] = &[
     "two_sided/never_a_sibling_at_the_end",
     "two_sided/never_a_sibling_while_signals_come",
     "two_sided/never_a_sibling_during_a_dump",
+    "fall/many_members",
+    "fall/inner_namespaces_take_no_longer",
     "forkfail/a_failed_init_leaves_no_namespace",
     "sysctl/a_full_namespace",
     "observe/hundreds_in_small_pieces",

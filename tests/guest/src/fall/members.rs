@@ -17,7 +17,7 @@ use crate::signal_capture;
 use crate::signal_state;
 use crate::two_sided::terminal::{lead_session, terminal};
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![400;
     a_server_runs_its_handler,
     every_signal_that_ends_the_init,
     who_does_not_care_is_killed_in_the_end,
@@ -109,7 +109,8 @@ fn many_members() {
         }
         told
     });
-    check_took(fell(&init), 0, "the fall");
+    let took = fell(&init);
+    check!(took < Duration::from_secs(300), true, "it took {took:?}");
     check!(
         reader.join().expect("join"),
         count,

@@ -10,7 +10,7 @@ use crate::harness::{scale, Test};
 use crate::load;
 use crate::mode;
 use crate::proc_fs::Proc;
-use crate::process::{eventually, fork, kill, quit, sleep_for_ever, Child, End};
+use crate::process::{check_stops, eventually, fork, kill, quit, sleep_for_ever, Child, End};
 use crate::signal_capture;
 use crate::signal_state;
 use crate::two_sided::freezer::Freezer;
@@ -132,6 +132,7 @@ fn a_stopped_member() {
     let init = namespace(|| {
         let member = fork(|_| sleep_for_ever());
         member.kill(libc::SIGSTOP);
+        check_stops(&member, libc::SIGSTOP, "the member");
     });
     check_took(fell(&init), grace, "the fall with a stopped member");
 }

@@ -144,6 +144,8 @@ fn no_signal_to_the_dead() {
 fn a_signal_to_oneself() {
     const SELF_THREAD: i32 = -10000;
     const SELF_PROCESS: i32 = -10001;
+    // With two sides it has asked for it.
+    mode::as_mainline();
     let init = new_ns(|channel| {
         for own in [SELF_THREAD, SELF_PROCESS] {
             check!(send(own, 0, 0), Ok(()));
