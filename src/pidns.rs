@@ -44,9 +44,13 @@ module! {
             default: 1,
             description: "1: patch kernel functions with a direct jump where the kernel can (default); 0: redirect all of them through ftrace",
         },
-        two_sided_init: u8 {
+        two_sided_init: u32 {
             default: 1,
             description: "1: signals from outside act on a namespace's init as on any process (default); 0: mainline's rule. Later: sysctl kernel.pidns_two_sided_init",
+        },
+        terminal: u32 {
+            default: 1,
+            description: "1: a Ctrl-C that somebody outside has typed at the terminal of a namespace's init counts as from outside (default); 0: mainline's rule. Later: sysctl kernel.pidns_terminal",
         },
         grace_ms: u32 {
             default: 10000,
@@ -70,8 +74,9 @@ struct Pidns {
     _tree: observe::Tree,
     #[cfg(not(CONFIG_PID_NS))]
     _surface: surface::Surface,
-    _switch: signal::two_sided::Switch,
-    _setting: signal::grace::Setting,
+    _two_sided: signal::two_sided::Setting,
+    _grace: signal::grace::Setting,
+    _terminal: signal::terminal::Setting,
     /// Then no new call reaches the module, and those under way have left it.
     _hooks: hook::Hooks,
     /// Then what freed namespaces and pids leave behind.
@@ -93,12 +98,15 @@ impl kernel::Module for Pidns {
         let symbols = hook::Symbols::find(&hooks::NEEDS)?;
         #[cfg(not(CONFIG_PID_NS))]
         let namespaces = namespace::Namespaces::new()?;
-        signal::two_sided::set(module_parameters::two_sided_init.value().ne(&0));
-        signal::grace::set(module_parameters::grace_ms.value())?;
+        signal::two_sided::Setting::begin(module_parameters::two_sided_init.value())?;
+        signal::grace::Setting::begin(module_parameters::grace_ms.value())?;
+        signal::terminal::Setting::begin(module_parameters::terminal.value())?;
+        signal::terminal::begin();
         let hooks = symbols.arm(module_parameters::direct.value().ne(&0))?;
         sysctl::directory::prepare()?;
-        let switch = signal::two_sided::Switch::register()?;
-        let setting = signal::grace::Setting::register()?;
+        let two_sided = signal::two_sided::Setting::register()?;
+        let grace = signal::grace::Setting::register()?;
+        let terminal = signal::terminal::Setting::register()?;
         #[cfg(not(CONFIG_PID_NS))]
         let surface = surface::Surface::new(&hooks)?;
         pr_info!(
@@ -116,8 +124,9 @@ impl kernel::Module for Pidns {
             _tree: observe::Tree::new(),
             #[cfg(not(CONFIG_PID_NS))]
             _surface: surface,
-            _switch: switch,
-            _setting: setting,
+            _two_sided: two_sided,
+            _grace: grace,
+            _terminal: terminal,
             _hooks: hooks,
             #[cfg(not(CONFIG_PID_NS))]
             _namespaces: namespaces,

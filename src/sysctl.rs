@@ -230,6 +230,88 @@ fn with_module(f: impl FnOnce() -> isize) -> isize {
     }
 }
 
+/// A setting of the module's in the directory `kernel`: a number from 0 to `$most`, which everybody may read and the initial
+/// namespace's root write. It begins as a parameter of the module's.
+macro_rules! setting {
+    ($parameter:literal, $name:literal, $most:literal) => {
+        static VALUE: ::kernel::sync::atomic::Atomic<u32> = ::kernel::sync::atomic::Atomic::new(0);
+
+        /// The value of the moment. Any context.
+        #[inline]
+        fn value() -> u32 {
+            VALUE.load(::kernel::sync::atomic::Relaxed)
+        }
+
+        /// The sysctl; dropping takes it away.
+        pub(crate) struct Setting {
+            _header: $crate::sysctl::Header,
+        }
+
+        impl Setting {
+            /// Checks and sets what the module is loaded with: a parameter has that itself (7.3), or a reference to it.
+            ///
+            /// # Errors
+            ///
+            /// `EINVAL` if it is out of range; the log says so.
+            pub(crate) fn begin(
+                value: impl ::core::borrow::Borrow<u32>,
+            ) -> ::kernel::error::Result {
+                let value = *value.borrow();
+                if value > $most {
+                    ::kernel::pr_err!(
+                        "not loaded: {} is {}, and at most {}\n",
+                        $parameter,
+                        value,
+                        $most
+                    );
+                    return Err(::kernel::error::code::EINVAL);
+                }
+                VALUE.store(value, ::kernel::sync::atomic::Relaxed);
+                Ok(())
+            }
+
+            /// May sleep.
+            ///
+            /// # Errors
+            ///
+            /// `ENOMEM`, with a line in the log.
+            pub(crate) fn register() -> ::kernel::error::Result<Self> {
+                Ok(Self {
+                    _header: $crate::sysctl::Header::register(c"kernel", &SETTING)?,
+                })
+            }
+        }
+
+        static SETTING: $crate::sysctl::Table = $crate::sysctl::table($name, 0o644, setting);
+
+        $crate::sysctl::handler! {
+            /// For everybody, and for root.
+            setting, access
+        }
+
+        fn access(
+            access: &$crate::sysctl::Access,
+            ns: &$crate::object::PidNs,
+        ) -> ::kernel::ffi::c_int {
+            let allowed = || {
+                ns.is_initial()
+                    && $crate::imports::kernel_fn::capable(
+                        $crate::bindings::CAP_SYS_ADMIN as ::kernel::ffi::c_int,
+                    )
+            };
+            access.of(
+                allowed,
+                value() as ::kernel::ffi::c_int,
+                (0, $most),
+                |value| {
+                    VALUE.store(value as u32, ::kernel::sync::atomic::Relaxed);
+                },
+            )
+        }
+    };
+}
+pub(crate) use setting;
+
 /// A handler, by the rule for an [`Access`] from a namespace.
 macro_rules! handler {
     ($(#[$meta:meta])* $name:ident, $rule:path) => {

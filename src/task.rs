@@ -83,6 +83,10 @@ fields! {
     SignalStruct {
         /// How many threads have not exited.
         once live: i32 = live.counter;
+        /// The process group's pid. Written under `tasklist_lock`.
+        once group: *mut bindings::pid = pids[bindings::pid_type_PIDTYPE_PGID as usize];
+        /// The memory of a process that the OOM killer wants back; else null.
+        once oom_mm: *mut bindings::mm_struct = oom_mm;
         /// The session's pid. Written under `tasklist_lock`.
         once session: *mut bindings::pid = pids[bindings::pid_type_PIDTYPE_SID as usize];
     }
@@ -101,6 +105,13 @@ impl Current {
     /// Whether it is the first thread of its process.
     pub(crate) fn is_group_leader(&self) -> bool {
         ptr::eq(self.group_leader(), self.as_ptr())
+    }
+}
+
+impl SignalStruct {
+    /// Whether the OOM killer waits for its memory (`include/linux/oom.h: tsk_is_oom_victim`).
+    pub(crate) fn is_oom_victim(&self) -> bool {
+        !self.oom_mm().is_null()
     }
 }
 

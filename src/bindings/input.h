@@ -23,6 +23,7 @@
 #include <linux/ipc_namespace.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
+#include <linux/major.h>
 #include <linux/memfd.h>
 #include <linux/mnt_namespace.h>
 #include <linux/nsfs.h>
@@ -33,6 +34,7 @@
 #include <linux/proc_fs.h>
 #include <linux/proc_ns.h>
 #include <linux/ptrace.h>
+#include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -41,6 +43,8 @@
 #include <linux/static_call.h>
 #include <linux/task_work.h>
 #include <linux/time_namespace.h>
+#include <linux/tty.h>
+#include <linux/tty_driver.h>
 #include <linux/user_namespace.h>
 #include <linux/utsname.h>
 #include <linux/wait.h>
@@ -67,6 +71,9 @@ int __send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struc
 			 enum pid_type type, bool force);
 int is_current_pgrp_orphaned(void);
 int ptrace_stop(int exit_code, int why, unsigned long message, kernel_siginfo_t *info);
+int pty_open(struct tty_struct *tty, struct file *filp);
+ssize_t pty_write(struct tty_struct *tty, const u8 *buf, size_t c);
+void n_tty_receive_signal_char(struct tty_struct *tty, int signal, u8 c);
 int proc_init_fs_context(struct fs_context *fc);
 void proc_fs_context_free(struct fs_context *fc);
 int proc_fill_super(struct super_block *s, struct fs_context *fc);

@@ -97,6 +97,19 @@ SHIM(void, no_notify_signal_restore, (unsigned int flags), no_notify_signal_rest
 SHIM(void, set_current_idle, (void), set_current_state(TASK_IDLE | TASK_FREEZABLE))
 SHIM(void, set_current_running, (void), __set_current_state(TASK_RUNNING))
 
+/* Tasks inside the module */
+SHIM(int, inside_enter, (void), return srcu_read_lock(&pidns_inside))
+SHIM(void, inside_leave, (int number), srcu_read_unlock(&pidns_inside, number))
+SHIM(void, inside_wait, (void), synchronize_srcu(&pidns_inside))
+
+/* Terminals: what is kept of a slave is in the half of its flags that the kernel does not use. */
+SHIM(u32 *, tty_writers_of, (struct tty_struct *slave), return (u32 *)&slave->flags + 1)
+SHIM(u32 *, tty_writers_to, (struct tty_struct *master),
+     return master->driver->type == TTY_DRIVER_TYPE_PTY && master->driver->subtype == PTY_TYPE_MASTER &&
+	    master->driver->major == UNIX98_PTY_MASTER_MAJOR && master->link ?
+		pidns_tty_writers_of(master->link) : NULL)
+SHIM(u32, random, (void), return get_random_u32())
+
 /*
  * Structures with fields that bindgen cannot see, and those that are private to their files: of the kernels that Kbuild
  * lets pass

@@ -49,6 +49,11 @@ impl Hook {
         Ok(())
     }
 
+    /// Whether [`Hook::find`] will find it.
+    fn is_there(&self) -> bool {
+        symbol::is_there(self.name).is_some_and(|address| kernel_fn::ftrace_location(address) != 0)
+    }
+
     /// Makes calls of the original go behind its patch site.
     pub(super) fn bind_original(&self) {
         if let Some(call) = &self.original {
@@ -171,11 +176,43 @@ macro_rules! hooks {
 }
 pub(crate) use {condition, hooks, original, prototype, replacement};
 
-/// All hooked functions, in some tables.
-pub(crate) struct Table(pub(crate) &'static [&'static [Hook]]);
+/// All hooked functions.
+pub(crate) struct Table {
+    /// Those without which the module is not loaded.
+    pub(crate) needed: &'static [&'static [Hook]],
+    /// Those that are hooked if all of them are there.
+    pub(crate) optional: &'static [Hook],
+    /// What is so if they are not.
+    pub(crate) lack: &'static str,
+}
 
 impl Table {
+    /// Of no functions.
+    pub(super) const NOWHERE: Self = Self {
+        needed: &[],
+        optional: &[],
+        lack: "",
+    };
+
+    /// Finds the patch sites of all.
+    pub(super) fn find(&self) -> Result {
+        for hook in self.needed.iter().copied().flatten() {
+            hook.find()?;
+        }
+        match self.optional.iter().find(|hook| !hook.is_there()) {
+            Some(missing) => pr_info!(
+                "this kernel has no `{}` that can be hooked: {}\n",
+                missing.name,
+                self.lack
+            ),
+            None => self.optional.iter().try_for_each(Hook::find)?,
+        }
+        Ok(())
+    }
+
+    /// Those whose patch sites were found.
     pub(super) fn all(&self) -> impl Iterator<Item = &'static Hook> {
-        self.0.iter().copied().flatten()
+        let optional = self.optional.iter().filter(|hook| hook.site() != 0);
+        Iterator::chain(self.needed.iter().copied().flatten(), optional)
     }
 }

@@ -73,9 +73,7 @@ impl Symbols {
             call.bind(symbol::find(call.name)?);
         }
         (needs.data)()?;
-        for hook in needs.hooks.all() {
-            hook.find()?;
-        }
+        needs.hooks.find()?;
         Ok(Self(needs))
     }
 

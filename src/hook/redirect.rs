@@ -134,7 +134,7 @@ impl Drop for Redirects {
 /// ftrace does not name one that somebody else redirects. Nobody can redirect that in a second way, not even to
 /// where it goes anyway.
 pub(super) fn explain(error: Error, mut hooks: impl Iterator<Item = &'static Hook>) {
-    static NOWHERE: Table = Table(&[]);
+    static NOWHERE: Table = Table::NOWHERE;
     let is_taken = |hook: &&Hook| {
         let alone = Ops::new(&NOWHERE, 0).and_then(|mut ops| {
             ops.add(hook)?;

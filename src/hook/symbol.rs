@@ -140,19 +140,38 @@ pub(super) fn find(name: &'static CStr) -> Result<usize> {
 ///
 /// `ENOTUNIQ` if there is one, `ENOMEM`.
 pub(super) fn find_no_part(name: &'static CStr) -> Result {
+    if has_part(name)? {
+        return Err(refuse("this kernel's compiler has split", name, enotuniq()));
+    }
+    Ok(())
+}
+
+/// The address of the kernel's only symbol `name`, of which the compiler has made no other function; says nothing in the log.
+pub(super) fn is_there(name: &'static CStr) -> Option<usize> {
+    let matches = matches_of(name);
+    (matches.count.get() == 1 && has_part(name) == Ok(false)).then(|| matches.address.get())
+}
+
+/// Whether the compiler has made another function of a part of `name`.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+fn has_part(name: &CStr) -> Result<bool> {
     const SUFFIXES: [&str; 3] = ["part", "isra", "constprop"];
-    let find_none = |part: CString| match matches_of(&part).count.get() {
-        0 => Ok(()),
-        _ => Err(refuse("this kernel's compiler has split", name, enotuniq())),
-    };
+    let is_there = |part: CString| matches_of(&part).count.get() != 0;
     for suffix in SUFFIXES {
         for nr in 0..4 {
-            find_none(CString::try_from_fmt(fmt!("{name}.{suffix}.{nr}"))?)?;
+            if is_there(CString::try_from_fmt(fmt!("{name}.{suffix}.{nr}"))?) {
+                return Ok(true);
+            }
         }
         // A part of a part.
         for inner in SUFFIXES {
-            find_none(CString::try_from_fmt(fmt!("{name}.{inner}.0.{suffix}.0"))?)?;
+            if is_there(CString::try_from_fmt(fmt!("{name}.{inner}.0.{suffix}.0"))?) {
+                return Ok(true);
+            }
         }
     }
-    Ok(())
+    Ok(false)
 }

@@ -6,6 +6,7 @@ mod both;
 #[cfg_attr(CONFIG_PID_NS, path = "takeover.rs")]
 #[cfg_attr(not(CONFIG_PID_NS), path = "supply.rs")]
 mod own;
+mod terminal;
 
 use crate::{
     hook::{Needs, Table},
@@ -16,5 +17,9 @@ use crate::{
 pub(crate) static NEEDS: Needs = Needs {
     functions: imports::FUNCTIONS,
     data: imports::find_data,
-    hooks: Table(&[&both::HOOKS, &own::HOOKS]),
+    hooks: Table {
+        needed: &[&both::HOOKS, &own::HOOKS],
+        optional: &terminal::HOOKS,
+        lack: "a Ctrl-C does what it does without the module",
+    },
 };

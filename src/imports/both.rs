@@ -14,9 +14,11 @@ use crate::{
         imports,
         Data, //
     },
-    imports::arguments::Null,
+    imports::arguments::{
+        Null,
+        WholeProcess, //
+    },
     object::{
-        PidType,
         Siginfo,
         Task, //
     },
@@ -52,7 +54,7 @@ imports! {
     __send_signal_locked;
     next_signal;
     // Takes the `siglock` of the task's process, if that has one still.
-    do_send_sig_info(sig: c_int, info: &Siginfo, task: &Task, kind: PidType) -> c_int;
+    do_send_sig_info(sig: c_int, info: &Siginfo, task: &Task, kind: WholeProcess) -> c_int;
     // May sleep.
     kernel_wait4(pid: c_int, status: Null<c_int>, options: c_int, usage: Null<rusage>) -> isize;
     // Whether it runs on some processor at this instant.

@@ -53,6 +53,9 @@ exports! {
     // It only reads the current task.
     log_memfd_refused(scope: c_int) = pidns_log_memfd_refused;
 
+    // Any context.
+    random() -> u32 = pidns_random;
+
     // The current task's own state.
     schedule() = schedule;
     schedule_timeout(jiffies: c_long) -> c_long = schedule_timeout;

@@ -2,48 +2,44 @@
 
 //! Who is inside the module, so that its text does not go from under them.
 
-#[cfg(not(CONFIG_PID_NS))]
-use crate::bindings;
 use crate::edge::exports;
-#[cfg(not(CONFIG_PID_NS))]
-use kernel::sync::srcu::{
-    Guard,
-    Srcu, //
+use kernel::{
+    ffi::c_int,
+    types::NotThreadSafe, //
 };
 
-/// Readers are the tasks inside.
-#[cfg(not(CONFIG_PID_NS))]
-#[inline(always)]
-fn inside() -> &'static Srcu {
-    // SAFETY: A static `srcu_struct`, initialised when the module is loaded and cleaned up after its exit, which
-    // `drain` ends.
-    unsafe { &*(&raw const bindings::pidns_inside).cast() }
+exports! {
+    // SRCU, whose readers are the tasks inside: a reader begins, and says by which number it ends again.
+    inside_enter() -> c_int = pidns_inside_enter;
+    inside_leave(number: c_int) = pidns_inside_leave;
+    // Waits for the readers. May sleep.
+    inside_wait() = pidns_inside_wait;
 }
 
 /// A task inside a function of the module that may sleep, but not for as long as user space likes: an unload waits for
 /// it. Where user space decides how long it takes, a function is `kept` ([`crate::hook::hooks`]).
 ///
 /// Functions that cannot sleep need none: [`drain`] waits for them by Tasks RCU.
-#[cfg(not(CONFIG_PID_NS))]
-pub(crate) struct Inside {
-    _reader: Guard<'static>,
-}
+pub(crate) struct Inside(c_int, NotThreadSafe);
 
-#[cfg(not(CONFIG_PID_NS))]
 impl Inside {
     /// Enters. Any context in which an SRCU reader may start.
     #[inline]
     pub(crate) fn enter() -> Self {
-        Self {
-            _reader: inside().read_lock(),
-        }
+        Self(inside_enter(), NotThreadSafe)
     }
 }
 
-/// Waits for the tasks that are inside now and counted themselves: in takeover mode there are none. May sleep.
+impl Drop for Inside {
+    #[inline]
+    fn drop(&mut self) {
+        inside_leave(self.0);
+    }
+}
+
+/// Waits for the tasks that are inside now and counted themselves. May sleep.
 pub(super) fn wait() {
-    #[cfg(not(CONFIG_PID_NS))]
-    inside().synchronize();
+    inside_wait();
 }
 
 exports! {

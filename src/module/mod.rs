@@ -5,9 +5,7 @@
 mod inside;
 mod loaded;
 
-#[cfg(not(CONFIG_PID_NS))]
-pub(crate) use inside::Inside;
-pub(crate) use inside::{drain, synchronize_rcu_tasks};
+pub(crate) use inside::{drain, synchronize_rcu_tasks, Inside};
 pub(crate) use loaded::{keep, Loaded};
 
 use core::sync::atomic::{AtomicBool, Ordering};

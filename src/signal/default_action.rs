@@ -45,14 +45,14 @@ pub(super) fn begin(siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo, sender:
     match verdict::default_action(sig) {
         Action::Terminate => {
             report::acted(siglock.me());
-            fall::begin(siglock.me().active_ns(), sig, sender);
+            fall::begin(siglock.me().active_ns(), sig, sender, false);
             // Not protected any more, and on its way out: `get_signal` sees to the rest.
             end_process(process, sig);
             sig
         }
         Action::Core => {
             report::acted(siglock.me());
-            fall::begin(siglock.me().active_ns(), sig, sender);
+            fall::begin(siglock.me().active_ns(), sig, sender, false);
             dump(siglock, sig, info);
             SIGKILL
         }
@@ -101,8 +101,11 @@ fn dump(mut siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo) {
             kernel_fn::vfs_coredump(info);
         });
     }
-    // A dump has ended the others already.
+    // A dump has ended the others already, or another thread ends them by its `execve`.
     let process = siglock.me().process();
+    if process.is_ending() && !process.is_exiting() {
+        fall::cut_short(siglock.me().active_ns());
+    }
     if !process.is_ending() {
         end_process(process, sig);
     }

@@ -13,7 +13,7 @@ use super::{
     take::take,
     two_sided,
     verdict::{
-        Sender,
+        self,
         SIGKILL, //
     },
     window, //
@@ -104,8 +104,11 @@ fn dequeue_by_init(mut siglock: OwnSiglock<'_>, info: &Siginfo, type_: &Cell<pid
                 }
                 // In its place the kernel may have taken another of the same number: if an ancestor has sent one, or the
                 // init itself, that acts in any case.
-                let acts = (also_acts || arrived) && info.code() != bindings::SI_TIMER;
-                (sig, acts.then_some(Sender::Ancestor))
+                let acts = match (also_acts, arrived) {
+                    (Some(one), Some(other)) => Some(verdict::further(one, other)),
+                    (one, other) => one.or(other),
+                };
+                (sig, acts.filter(|_| info.code() != bindings::SI_TIMER))
             }
         };
         if sig == 0 {

@@ -24,8 +24,14 @@ use crate::{
         Tasklist, //
     },
     hook::wrap,
-    imports::kernel_fn,
-    module::Loaded,
+    imports::{
+        arguments::WholeProcess,
+        kernel_fn, //
+    },
+    module::{
+        Inside,
+        Loaded, //
+    },
     object::{
         Pid,
         PidNs,
@@ -47,20 +53,24 @@ use kernel::{
 /// In [`super::kept::Kept::fall`], beside the number of the signal: a thread of the init sees to it.
 const UNDER_WAY: u32 = 1 << 8;
 
+/// As above: who is in the init's process group has the signal already.
+const GROUP: u32 = 1 << 9;
+
 /// After how long the init looks first whether all are gone, and at the latest again, in milliseconds. Nothing tells it:
 /// `free_pid` does so only when no more numbers are given out.
 const FIRST_LOOK_MS: u32 = 1;
 const LOOK_MS: u32 = 16;
 
 /// The init of `ns` ends by `sig`, which is from this `sender` and has its default action: from outside, the fall is soft. The
-/// `siglock` of the init is held.
-pub(super) fn begin(ns: &PidNs, sig: c_int, sender: Sender) {
+/// `siglock` of the init is held. If that was sent to the whole process group, `to_group` says so.
+pub(super) fn begin(ns: &PidNs, sig: c_int, sender: Sender, to_group: bool) {
     if sender == Sender::Ancestor && grace::ms() != 0 {
-        ns.kept().fall.store(sig as u32, Ordering::Relaxed);
+        let group = if to_group { GROUP } else { 0 };
+        ns.kept().fall.store(sig as u32 | group, Ordering::Relaxed);
     }
 }
 
-/// What is left of `ns` is killed at once. Any context.
+/// What is left of `ns` is killed at once; or the init of `ns` does not end after all. Any context.
 pub(super) fn cut_short(ns: &PidNs) {
     ns.kept().fall.store(0, Ordering::Relaxed);
 }
@@ -69,8 +79,9 @@ wrap! {
     /// Wraps `kernel/signal.c: exit_signals`, which `do_exit` calls before anything is given up: of an init that a signal from
     /// outside has ended, the first thread that comes here waits for the members.
     ///
-    /// May sleep for the time of grace; the module is kept meanwhile.
+    /// May sleep for the time of grace; the module is kept meanwhile. The original may sleep as well, where cgroups are changed.
     fn exit_signals(task: *mut task_struct), original => {
+        let _inside = Inside::enter();
         let me = Current::get();
         if me.signal().flags() & bindings::SIGNAL_GROUP_EXIT != 0 {
             let ns = me.active_ns();
@@ -96,28 +107,30 @@ fn fall(me: &Current, ns: &PidNs) {
     };
     let claimed = fall.compare_exchange(sig, sig | UNDER_WAY, Ordering::Relaxed, Ordering::Relaxed);
     if claimed.is_ok() {
-        wait_for_members(me, ns, sig as c_int);
+        wait_for_members(me, ns, (sig & !GROUP) as c_int, sig & GROUP != 0);
         cut_short(ns);
     }
 }
 
-/// Sends `sig` to the members of `ns`, and waits until they are gone, or there is no more time. May sleep.
-fn wait_for_members(me: &Current, ns: &PidNs, sig: c_int) {
+/// Sends `sig` to the members of `ns`, but for those of its init's group, if that has it, and waits until they are gone, or there is
+/// no more time. May sleep.
+fn wait_for_members(me: &Current, ns: &PidNs, sig: c_int, group_has_it: bool) {
     let began = Instant::<Monotonic>::now();
+    let left = || i64::from(grace::ms()) - began.elapsed().as_millis();
+    let goes_on = || {
+        ns.kept().fall.load(Ordering::Relaxed) != 0 && left() > 0 && !me.signal().is_oom_victim()
+    };
     let mut look = FIRST_LOOK_MS;
-    // Those that die from now on go at once.
-    me.ignore_children();
-    signal_members(me, ns, sig);
+    me.forget_sigkill();
+    signal_members(me, ns, sig, group_has_it);
     loop {
-        me.reap_dead_children();
-        let waited = began.elapsed().as_millis();
-        let is_cut_short = ns.kept().fall.load(Ordering::Relaxed) == 0;
-        let left = i64::from(grace::ms()) - waited;
-        if !has_members(me, ns) || is_cut_short || left <= 0 {
+        me.reap_dead_children(goes_on);
+        if !goes_on() || !has_members(me, ns) {
             return;
         }
+        let look_ms = look.min(left().max(1) as u32);
         kernel_fn::set_current_idle();
-        kernel_fn::schedule_timeout(msecs_to_jiffies(look.min(left as u32)) as c_long);
+        kernel_fn::schedule_timeout(msecs_to_jiffies(look_ms) as c_long);
         look = (look * 2).min(LOOK_MS);
     }
 }
@@ -130,8 +143,9 @@ fn has_members(me: &Current, ns: &PidNs) -> bool {
 }
 
 /// Sends `sig` to every process of `ns` but its init's, as from outside, and to the inits of the namespaces below it, which see to
-/// their own members. While the lock is held no fork ends; one of a process that has a signal begins anew.
-fn signal_members(me: &Current, ns: &PidNs, sig: c_int) {
+/// their own members. While the lock is held no fork ends; a child whose fork has begun gets what its parent does
+/// (`kernel/signal.c: __send_signal_locked`, of what is sent to more than one process).
+fn signal_members(me: &Current, ns: &PidNs, sig: c_int, group_has_it: bool) {
     let rcu = rcu::read_lock();
     let tasklist = Tasklist::lock();
     let uid = kernel_fn::from_kuid_munged(me.cred(&rcu).user_ns(), kernel_fn::current_uid());
@@ -140,8 +154,9 @@ fn signal_members(me: &Current, ns: &PidNs, sig: c_int) {
         return;
     };
     ns.for_each_member(PidType::Tgid, &rcu, &tasklist, |pid, task| {
-        if is_addressed(pid, ns) {
-            kernel_fn::do_send_sig_info(sig, info, task, PidType::Tgid);
+        let has_it = group_has_it && task.signal().group() == me.signal().group();
+        if is_addressed(pid, ns) && !has_it {
+            kernel_fn::do_send_sig_info(sig, info, task, WholeProcess);
         }
     });
 }

@@ -28,6 +28,7 @@ mod siglock;
 mod sigset;
 mod take;
 mod target;
+pub(crate) mod terminal;
 mod to_init;
 pub(crate) mod two_sided;
 mod verdict;

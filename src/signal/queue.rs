@@ -21,7 +21,10 @@ use super::{
     },
     siglock::Siglocked,
     sigset::Sigset,
-    verdict::Sender,
+    verdict::{
+        self,
+        Sender, //
+    },
     window, //
 };
 use crate::{imports::kernel_fn, task::Current};
@@ -86,13 +89,15 @@ impl<'a> Next<'a> {
             .then_some(self.sig)
     }
 
-    /// Whether somebody whose signals act has sent the same signal, too.
-    pub(super) fn also_acts(&self) -> bool {
+    /// Who, of those whose signals act, has sent the same signal, too: an ancestor, if both have.
+    pub(super) fn also_acts(&self) -> Option<Sender> {
         let thread = self.t.thread();
         [thread.pending(), thread.process().pending()]
             .into_iter()
             .flat_map(|queue| self.t.entries(queue))
-            .any(|entry| entry.signo() == self.sig && entry.marks() & ACTS != 0)
+            .filter(|entry| entry.signo() == self.sig)
+            .filter_map(|entry| entry.sender().filter(|sender| sender.acts()))
+            .reduce(verdict::further)
     }
 }
 
@@ -111,7 +116,7 @@ pub(super) fn mark(t: Siglocked<'_>, queue: &Queue, sig: c_int, info: Info<'_>, 
         Sender::Ancestor | Sender::Kernel => ACTS,
     };
     if sender.acts() {
-        window::arrived(t.process(), sig);
+        window::arrived(t.process(), sig, sender);
     }
     let mut entries = t.entries_backwards(queue);
     let entry = entries.find(|entry| entry.signo() == sig && entry.keeps_marks());

@@ -5,6 +5,7 @@
 use super::{
     info::Info,
     siglock::Thread,
+    terminal,
     verdict::{
         self,
         Scope,
@@ -36,7 +37,7 @@ use kernel::prelude::*;
 ///
 /// Names the task behind a signal that the kernel sends: an exiting one that hangs its session up, or one
 /// that begins to trace an init of its own. Also behind one that claims to be a timer's. And names the kernel where
-/// no task is behind it: as in mainline, SIGKILL and SIGSTOP act then. And says whether an init sends to itself.
+/// no task is behind it: as in mainline, SIGKILL and SIGSTOP act then. Also who has typed a signal at a terminal. And says whether an init sends to itself.
 #[inline]
 pub(super) fn behind(
     said: Option<Sender>,
@@ -67,6 +68,11 @@ pub(super) fn behind(
             Some(Sender::Kernel)
         }
         Some(Sender::Inside) if is_to_itself(me, sig, info, t, type_) => Some(Sender::Itself),
+        Some(Sender::Kernel)
+            if me.flags() & bindings::PF_KTHREAD != 0 && terminal::is_from_outside(me, sig, ns) =>
+        {
+            Some(Sender::Ancestor)
+        }
         Some(Sender::Kernel) if hangs_up(me, sig, t) && outside() => Some(Sender::Ancestor),
         Some(Sender::Kernel) if attaches(me, sig, t) && !outside() => Some(Sender::Inside),
         said => said,

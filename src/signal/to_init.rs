@@ -73,6 +73,9 @@ impl Sent<'_> {
         if two_sided {
             self.sender = sender::behind(said, &self.me, self.sig, self.info, t, self.type_, ns);
         }
+        if self.sig == SIGKILL && !self.may_be_inside() {
+            fall::cut_short(ns);
+        }
         let disposition = t.disposition(self.sig);
         let verdict = if t.process().is_unkillable() {
             let held = t.holds(self.sig);
@@ -89,9 +92,6 @@ impl Sent<'_> {
                 return 0;
             }
             // On its way out.
-            if self.sig == SIGKILL && !self.may_be_inside() {
-                fall::cut_short(ns);
-            }
             None
         };
         let mut seen;
@@ -225,14 +225,15 @@ fn send_acting(
         t.real_blocked().remove(sig);
     }
     let process = t.process();
+    let to_group = type_ == bindings::pid_type_PIDTYPE_PGID;
     if result == 0 && process.is_exiting() {
         // Another thread was chosen to take it, and the process ended at once.
         report::acted(t);
-        fall::begin(t.active_ns(), sig, sender);
+        fall::begin(t.active_ns(), sig, sender, to_group);
     } else if result == 0 && queue.signals().has(sig) {
         if takes && verdict::default_action(sig) == Action::Terminate {
             report::acted(t);
-            fall::begin(t.active_ns(), sig, sender);
+            fall::begin(t.active_ns(), sig, sender, to_group);
             default_action::end_process(process, sig);
         } else {
             queue::mark(locked, queue, sig, info, sender);

@@ -29,6 +29,15 @@ impl Sender {
     }
 }
 
+/// Of two senders whose signals act, the one that counts if both have sent the same: an ancestor.
+pub(crate) fn further(one: Sender, other: Sender) -> Sender {
+    if one == Sender::Ancestor {
+        one
+    } else {
+        other
+    }
+}
+
 /// Whom a call sends a signal to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {

@@ -11,11 +11,16 @@ use crate::{
     },
     object::Object,
 };
+#[cfg(not(CONFIG_PID_NS))]
 use core::mem;
-use kernel::prelude::*;
+use kernel::{
+    ffi::c_ulong,
+    prelude::*, //
+};
 
 impl Current {
     /// Its children that die from now on need nobody to wait for them. Any context in which its `siglock` is not held.
+    #[cfg(not(CONFIG_PID_NS))]
     pub(crate) fn ignore_children(&self) {
         // SAFETY: The current task has its `sighand` until it is released. `SIG_IGN` is the address 1.
         unsafe {
@@ -28,11 +33,27 @@ impl Current {
         }
     }
 
-    /// Reaps those that are dead. May sleep, but waits for nobody.
-    pub(crate) fn reap_dead_children(&self) {
+    /// Reaps those that are dead, one after another, for as long as it `goes_on`. May sleep, but waits for nobody.
+    ///
+    /// There may always be another one: whoever makes children can make them die faster than one task reaps.
+    pub(crate) fn reap_dead_children(&self, goes_on: impl Fn() -> bool) {
         let options = (bindings::__WALL | bindings::WNOHANG) as c_int;
-        while kernel_fn::kernel_wait4(-1, Null::new(), options, Null::new()) > 0 {
+        while goes_on() && kernel_fn::kernel_wait4(-1, Null::new(), options, Null::new()) > 0 {
             kernel_fn::cond_resched();
+        }
+    }
+
+    /// Takes back the SIGKILL by which the end of its process was told to it, as `get_signal` does on the usual way: who
+    /// finds one pending sends no other.
+    pub(crate) fn forget_sigkill(&self) {
+        const SIGKILL: u64 = 1 << (bindings::SIGKILL - 1);
+        let me = self.as_ptr();
+        // SAFETY: As above; the lock protects what is pending.
+        unsafe {
+            let siglock = &raw mut (*(*me).sighand).siglock;
+            let flags = bindings::pidns_spin_lock_irqsave(siglock);
+            (*me).pending.signal.sig[0] &= !SIGKILL as c_ulong;
+            bindings::pidns_spin_unlock_irqrestore(siglock, flags);
         }
     }
 }

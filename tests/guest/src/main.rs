@@ -128,6 +128,7 @@ const GROUPS: &[Group] = &[
             two_sided::freezer::TESTS,
             two_sided::parent_exit::TESTS,
             two_sided::terminal::TESTS,
+            two_sided::typed::TESTS,
             two_sided::kernel_senders::TESTS,
             two_sided::timers::TESTS,
             two_sided::sysctl::TESTS,

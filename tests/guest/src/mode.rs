@@ -35,6 +35,14 @@ pub fn set_grace(ms: i32) {
     std::fs::write(GRACE, ms.to_string()).unwrap_or_else(|e| panic!("{GRACE}={ms}: {e}"));
 }
 
+const TERMINAL: &str = "/proc/sys/kernel/pidns_terminal";
+
+/// Whether what somebody outside has typed counts as from there.
+#[track_caller]
+pub fn set_terminal(counts: i32) {
+    std::fs::write(TERMINAL, counts.to_string()).unwrap_or_else(|e| panic!("{TERMINAL}: {e}"));
+}
+
 /// Asks for mainline's verdict; bare mainline has no other.
 #[track_caller]
 pub fn as_mainline() {
@@ -57,5 +65,6 @@ pub fn restore() {
     if is_there() {
         set(TWO_SIDED);
         set_grace(USUAL_GRACE);
+        set_terminal(1);
     }
 }

@@ -66,6 +66,12 @@ fn a_fault() {
 fn what_it_sends_to_itself() {
     with_grace(LONG);
     for signal in [TERM, libc::SIGABRT] {
+        let when_unblocked = |_: &Channel| {
+            signal_state::block(signal);
+            check!(SendCall::Kill.send(pid(), signal), Ok(()));
+            signal_state::unblock(signal);
+        };
+        check_hard(when_unblocked, |_| (), End::Killed(signal));
         let raise = |_: &Channel| check!(SendCall::Tgkill.send(pid(), signal), Ok(()));
         check_hard(raise, |_| (), End::Killed(signal));
     }

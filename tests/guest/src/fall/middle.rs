@@ -6,6 +6,7 @@ use nix::errno::Errno;
 
 use super::{bare_fork, check_took, fell, namespace, server, stubborn, with_grace, LONG, TERM};
 use crate::channel::Channel;
+use crate::clone::Clone;
 use crate::harness::{scale, Test};
 use crate::load;
 use crate::mode;
@@ -15,10 +16,12 @@ use crate::signal_capture;
 use crate::signal_state;
 use crate::two_sided::freezer::Freezer;
 
-pub const TESTS: &[Test] = tests![
+pub const TESTS: &[Test] = tests![120;
     sigkill_from_outside_ends_it,
     sigkill_from_inside_does_not,
     sigkill_before_it_begins,
+    sigkill_while_it_dumps_core,
+    zombies_without_end,
     a_second_signal_does_nothing,
     an_outer_namespace_ends_it,
     a_stopped_member,
@@ -96,6 +99,57 @@ fn sigkill_before_it_begins() {
         init.kill(libc::SIGKILL);
         check_ends(&init, "SIGTERM and SIGKILL at once");
     }
+}
+
+fn sigkill_while_it_dumps_core() {
+    with_grace(LONG);
+    for delay in 0..scale(30, 5) {
+        let init = namespace(stubborn);
+        init.kill(libc::SIGQUIT);
+        std::thread::sleep(std::time::Duration::from_micros(delay * 50));
+        init.kill(libc::SIGKILL);
+        let began = Instant::now();
+        let end = init.wait();
+        let by_either = [libc::SIGQUIT, libc::SIGKILL].map(End::Killed);
+        check!(by_either.contains(&end), true, "the end is {end:?}");
+        check_took(began.elapsed(), 0, "SIGQUIT and SIGKILL");
+    }
+}
+
+/// Children whose end is no SIGCHLD are reaped one by one, and these die faster than that.
+fn zombies_without_end() {
+    with_grace(LONG);
+    const SIBLING: libc::c_int = libc::CLONE_PARENT | libc::CLONE_VM | libc::CLONE_VFORK;
+    let init = namespace(|| {
+        for _ in 0..2 {
+            let quiet = Clone::new(0).with(|arguments| arguments.exit_signal = 0);
+            let maker = quiet.start(|ready| {
+                signal_state::ignore(TERM);
+                for _ in 0..scale(1000, 50) {
+                    let sleeper = Clone::new(libc::CLONE_PARENT as u64);
+                    let sleeper = sleeper.with(|arguments| arguments.exit_signal = 0);
+                    drop(sleeper.start(|_| sleep_for_ever()));
+                }
+                ready.send(0);
+                loop {
+                    // SAFETY: the caller waits while the child, which returns from nothing, uses its stack.
+                    unsafe {
+                        if libc::syscall(libc::SYS_clone, SIBLING, 0, 0, 0, 0) == 0 {
+                            libc::syscall(libc::SYS_exit, 0);
+                        }
+                    }
+                }
+            });
+            maker.expect("clone3").receive();
+        }
+    });
+    init.kill(TERM);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    init.kill(libc::SIGKILL);
+    let began = Instant::now();
+    check!(init.wait(), End::Killed(TERM));
+    let took = began.elapsed();
+    check!(took.as_secs() < 60, true, "it took {took:?}");
 }
 
 fn a_second_signal_does_nothing() {

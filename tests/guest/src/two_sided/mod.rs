@@ -22,6 +22,7 @@ pub mod terminal;
 pub mod threads;
 pub mod timers;
 pub mod traced_faults;
+pub mod typed;
 
 use nix::errno::Errno;
 

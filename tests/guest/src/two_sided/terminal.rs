@@ -8,7 +8,7 @@ use crate::mode;
 use crate::process::{become_subreaper, echo, fork, new_ns, sleep_for_ever, wait_for, End};
 
 pub const TESTS: &[Test] = tests![
-    typed_characters_end_no_init,
+    typed_characters_end_no_init_in_mainlines_mode,
     a_hangup_ends_no_init,
     the_end_of_the_sessions_leader,
     the_end_of_the_sessions_leader_as_mainline,
@@ -35,56 +35,50 @@ pub fn lead_session(slave: &OwnedFd) {
 }
 
 /// Makes the group of the process `leader` the one that characters go to.
-fn put_into_foreground(slave: &OwnedFd, leader: i32) {
+pub fn put_into_foreground(slave: &OwnedFd, leader: i32) {
     // SAFETY: the call takes no pointers.
     let put = unsafe { libc::tcsetpgrp(slave.as_raw_fd(), leader) };
     check!(put, 0, "tcsetpgrp");
 }
 
-/// Ctrl-C, Ctrl-\ and Ctrl-Z are signals of the kernel.
-fn typed_characters_end_no_init() {
+/// Ctrl-C and Ctrl-\ are signals of the kernel. With two sides see `typed.rs`.
+fn typed_characters_end_no_init_in_mainlines_mode() {
+    mode::as_mainline();
     let (master, slave) = terminal();
-    for asked in [mode::as_mainline as fn(), || {
-        if mode::is_there() {
-            mode::two_sided()
-        }
-    }] {
-        asked();
-        for (character, signal) in [(b"\x03", libc::SIGINT), (b"\x1c", libc::SIGQUIT)] {
-            let leader = fork(|channel| {
-                lead_session(&slave);
-                let init = new_ns(|channel| {
-                    crate::process::lead_group();
-                    // A bystander shows that the signal has been sent.
-                    let bystander = fork(|channel| {
-                        crate::signal_state::set_default(libc::SIGQUIT);
-                        channel.send(0);
-                        sleep_for_ever()
-                    });
-                    bystander.receive();
+    for (character, signal) in [(b"\x03", libc::SIGINT), (b"\x1c", libc::SIGQUIT)] {
+        let leader = fork(|channel| {
+            lead_session(&slave);
+            let init = new_ns(|channel| {
+                crate::process::lead_group();
+                // A bystander shows that the signal has been sent.
+                let bystander = fork(|channel| {
+                    crate::signal_state::set_default(libc::SIGQUIT);
                     channel.send(0);
-                    check!(
-                        bystander.wait(),
-                        End::Killed(signal),
-                        "a member of the group"
-                    );
-                    channel.send(0);
-                    echo(channel);
+                    sleep_for_ever()
                 });
-                init.receive();
-                put_into_foreground(&slave, init.pid);
+                bystander.receive();
                 channel.send(0);
-                init.receive();
-                init.check_alive();
-                init.end();
+                check!(
+                    bystander.wait(),
+                    End::Killed(signal),
+                    "a member of the group"
+                );
                 channel.send(0);
-                sleep_for_ever();
+                echo(channel);
             });
-            leader.receive();
-            check!(nix::unistd::write(&master, character), Ok(1), "a character");
-            leader.receive();
-            leader.end();
-        }
+            init.receive();
+            put_into_foreground(&slave, init.pid);
+            channel.send(0);
+            init.receive();
+            init.check_alive();
+            init.end();
+            channel.send(0);
+            sleep_for_ever();
+        });
+        leader.receive();
+        check!(nix::unistd::write(&master, character), Ok(1), "a character");
+        leader.receive();
+        leader.end();
     }
 }
 
