@@ -103,11 +103,18 @@ SHIM(void, inside_leave, (int number), srcu_read_unlock(&pidns_inside, number))
 SHIM(void, inside_wait, (void), synchronize_srcu(&pidns_inside))
 
 /* Terminals: what is kept of a slave is in the half of its flags that the kernel does not use. */
+#ifdef __LITTLE_ENDIAN
+static_assert(BITS_PER_LONG == 64 && TTY_LDISC_HALTED < 32);
+#endif
 SHIM(u32 *, tty_writers_of, (struct tty_struct *slave), return (u32 *)&slave->flags + 1)
 SHIM(u32 *, tty_writers_to, (struct tty_struct *master),
      return master->driver->type == TTY_DRIVER_TYPE_PTY && master->driver->subtype == PTY_TYPE_MASTER &&
 	    master->driver->major == UNIX98_PTY_MASTER_MAJOR && master->link ?
 		pidns_tty_writers_of(master->link) : NULL)
+/* Whoever has made it another than N_TTY may let others write there what it likes. */
+SHIM(bool, tty_is_plain, (struct tty_struct *tty), struct tty_ldisc *ld = READ_ONCE(tty->ldisc); return ld && ld->ops->num == N_TTY)
+/* A character is what was typed, and there is somebody whom its signal is for. */
+SHIM(bool, tty_may_signal, (struct tty_struct *slave), return !I_ISTRIP(slave) && READ_ONCE(slave->ctrl.pgrp))
 SHIM(u32, random, (void), return get_random_u32())
 
 /*

@@ -45,14 +45,14 @@ pub(super) fn begin(siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo, sender:
     match verdict::default_action(sig) {
         Action::Terminate => {
             report::acted(siglock.me());
-            fall::begin(siglock.me().active_ns(), sig, sender, false);
+            fall::begin(siglock.me().active_ns(), sig, sender);
             // Not protected any more, and on its way out: `get_signal` sees to the rest.
             end_process(process, sig);
             sig
         }
         Action::Core => {
             report::acted(siglock.me());
-            fall::begin(siglock.me().active_ns(), sig, sender, false);
+            fall::begin(siglock.me().active_ns(), sig, sender);
             dump(siglock, sig, info);
             SIGKILL
         }

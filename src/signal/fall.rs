@@ -62,11 +62,24 @@ const FIRST_LOOK_MS: u32 = 1;
 const LOOK_MS: u32 = 16;
 
 /// The init of `ns` ends by `sig`, which is from this `sender` and has its default action: from outside, the fall is soft. The
-/// `siglock` of the init is held. If that was sent to the whole process group, `to_group` says so.
-pub(super) fn begin(ns: &PidNs, sig: c_int, sender: Sender, to_group: bool) {
+/// `siglock` of the init is held.
+pub(super) fn begin(ns: &PidNs, sig: c_int, sender: Sender) {
     if sender == Sender::Ancestor && grace::ms() != 0 {
-        let group = if to_group { GROUP } else { 0 };
-        ns.kept().fall.store(sig as u32 | group, Ordering::Relaxed);
+        let kept = ns.kept();
+        let is_to_group = kept.to_group.load(Ordering::Relaxed) == sig as u32;
+        let group = if is_to_group { GROUP } else { 0 };
+        kept.fall.store(sig as u32 | group, Ordering::Relaxed);
+    }
+}
+
+/// A `sig` that acts is sent to the init of `ns`, if `to_group` by a terminal and to its whole process group. (Of what a task sends
+/// to a group, some of that may not get it: permissions are asked for each.) The `siglock` of the init is held.
+pub(super) fn sent(ns: &PidNs, sig: c_int, to_group: bool) {
+    let kept = &ns.kept().to_group;
+    if to_group {
+        kept.store(sig as u32, Ordering::Relaxed);
+    } else if kept.load(Ordering::Relaxed) == sig as u32 {
+        kept.store(0, Ordering::Relaxed);
     }
 }
 

@@ -69,7 +69,9 @@ pub(super) fn behind(
         }
         Some(Sender::Inside) if is_to_itself(me, sig, info, t, type_) => Some(Sender::Itself),
         Some(Sender::Kernel)
-            if me.flags() & bindings::PF_KTHREAD != 0 && terminal::is_from_outside(me, sig, ns) =>
+            if type_ == bindings::pid_type_PIDTYPE_PGID
+                && me.flags() & bindings::PF_KTHREAD != 0
+                && terminal::is_from_outside(me, sig, ns) =>
         {
             Some(Sender::Ancestor)
         }

@@ -62,6 +62,10 @@ exports! {
     writers_to(master: &Tty) -> Option<&Writers> = pidns_tty_writers_to;
     // Of the slave itself.
     writers_of(slave: &Tty) -> &Writers = pidns_tty_writers_of;
+    // Whether it has the usual line discipline, whose writers are the tasks that call `write`. It has a reference to its own.
+    is_plain(tty: &Tty) -> bool = pidns_tty_is_plain;
+    // Whether the characters of a slave are those that were typed, and it has a foreground group.
+    may_signal(slave: &Tty) -> bool = pidns_tty_may_signal;
 }
 
 const LEVEL: u32 = 0xff;
@@ -75,7 +79,7 @@ pub(crate) fn begin() {
 }
 
 wrap! {
-    /// Wraps `drivers/tty/pty.c: pty_open`: nobody has written to a master that is opened for the first time. May sleep.
+    /// Wraps `drivers/tty/pty.c: pty_open`: nobody has written to a master that is opened for the first time. Never sleeps.
     fn pty_open(tty: &Tty, file: *mut file) -> c_int, original => {
         let result = original();
         if result == 0 && module::is_live() {
@@ -89,20 +93,26 @@ wrap! {
     /// Wraps `drivers/tty/pty.c: pty_write`: whoever does not belong to the initial namespace is noted. Any context.
     fn pty_write(tty: &Tty, bytes: *const u8, count: usize) -> isize, original => {
         let me = Current::get();
-        let nobody = me.flags() & bindings::PF_KTHREAD != 0 || !kernel_fn::in_task();
+        let nobody = me.flags() & bindings::PF_KTHREAD != 0
+            || !kernel_fn::in_task()
+            || !is_plain(tty);
         if nobody || !me.active_ns().is_initial() {
             note(tty, if nobody { LEVEL } else { me.active_ns().level() });
         }
         original()
     }
 
-    /// Wraps `kernel/signal.c: kill_pgrp`: what [`observe`] has left for it is used up. Never sleeps.
+    /// Wraps `kernel/signal.c: kill_pgrp`: what [`observe`] has left counts for the length of this call. Never sleeps.
     fn kill_pgrp(pid: *mut bindings::pid, sig: c_int, private: c_int) -> c_int, original => {
-        let result = original();
         let me = Current::get();
-        if me.flags() & bindings::PF_KTHREAD != 0 && typed(&me).is_some() {
-            me.set_message(0);
+        let message = me.message();
+        if me.flags() & bindings::PF_KTHREAD == 0 || message & !0xffff != TYPED {
+            return original();
         }
+        let is_it = message as c_int & 0xff == sig && private != 0;
+        me.set_message(if is_it { SENT | message & 0xffff } else { 0 });
+        let result = original();
+        me.set_message(0);
         result
     }
 
@@ -130,6 +140,8 @@ fn note(tty: &Tty, level: u32) {
 /// In the `ptrace_message` of a kernel thread, which has no other use for it: it is about to send a signal that was typed. The level
 /// stands above the signal.
 const TYPED: c_ulong = 0x7069_646e_7400_0000;
+/// The same: it sends it now.
+const SENT: c_ulong = 0x7069_646e_7401_0000;
 
 setters! {
     Current {
@@ -146,8 +158,8 @@ when! {
         let me = Current::get();
         if me.flags() & bindings::PF_KTHREAD != 0 && kernel_fn::in_task() {
             let seen = writers_of(tty).0.load(Ordering::Relaxed);
-            let is_known = seen & !LEVEL == LOAD.load(Ordering::Relaxed);
-            let message = if is_known && is_of(sig, character & 0xff) {
+            let is_known = seen & !LEVEL == LOAD.load(Ordering::Relaxed) && module::is_live();
+            let message = if is_known && is_of(sig, character & 0xff) && may_signal(tty) {
                 TYPED | ((seen & LEVEL) as c_ulong) << 8 | sig as c_ulong
             } else {
                 0
@@ -171,17 +183,16 @@ fn is_of(sig: c_int, character: c_int) -> bool {
     }
 }
 
-/// The signal that the current task `me`, a kernel thread, is about to send because it was typed, and the level of the
-/// deepest who may have done so.
-fn typed(me: &Current) -> Option<(c_int, u32)> {
-    let message = me.message();
-    (message & !0xffff == TYPED).then_some((message as c_int & 0xff, (message >> 8) as u32 & LEVEL))
-}
-
-/// Whether the current task `me` sends `sig` to the init of `ns` because somebody has typed it who stands outside.
+/// Whether the current task `me` sends `sig` to a process group, to which the init of `ns` belongs, because somebody has
+/// typed it who stands outside.
 #[cold]
 pub(super) fn is_from_outside(me: &Current, sig: c_int, ns: &PidNs) -> bool {
-    value() != 0
+    let message = me.message();
+    let level = (message >> 8) as u32 & LEVEL;
+    message & !0xffff == SENT
+        && message as c_int & 0xff == sig
+        && level < ns.level()
+        && value() != 0
+        && module::is_live()
         && kernel_fn::in_task()
-        && typed(me).is_some_and(|(typed, level)| typed == sig && level < ns.level())
 }

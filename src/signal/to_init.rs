@@ -4,7 +4,10 @@
 
 use super::{
     default_action, fall,
-    info::Info,
+    info::{
+        Info,
+        Kind, //
+    },
     queue, report, sender,
     shield::Shield,
     siginfo::{
@@ -211,6 +214,8 @@ fn send_acting(
         return send(sig, info, &mut locked, type_, true);
     }
     let t = locked.thread();
+    let to_group = type_ == bindings::pid_type_PIDTYPE_PGID && matches!(info.kind(), Kind::Kernel);
+    fall::sent(t.active_ns(), sig, to_group);
     let queue = t.queue(type_);
     let queued = verdict != Verdict::Keep && sig != SIGSTOP;
     let takes = verdict == Verdict::Act && queued && wants(t, sig);
@@ -225,15 +230,14 @@ fn send_acting(
         t.real_blocked().remove(sig);
     }
     let process = t.process();
-    let to_group = type_ == bindings::pid_type_PIDTYPE_PGID;
     if result == 0 && process.is_exiting() {
         // Another thread was chosen to take it, and the process ended at once.
         report::acted(t);
-        fall::begin(t.active_ns(), sig, sender, to_group);
+        fall::begin(t.active_ns(), sig, sender);
     } else if result == 0 && queue.signals().has(sig) {
         if takes && verdict::default_action(sig) == Action::Terminate {
             report::acted(t);
-            fall::begin(t.active_ns(), sig, sender, to_group);
+            fall::begin(t.active_ns(), sig, sender);
             default_action::end_process(process, sig);
         } else {
             queue::mark(locked, queue, sig, info, sender);

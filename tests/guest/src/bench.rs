@@ -38,6 +38,10 @@ const WORKS: &[Work] = &[
         "kill of a namespace's init by itself, handler",
         init_handles,
     ),
+    ("vfork, exit and wait", vfork_and_wait),
+    ("the same within a namespace", vfork_within),
+    ("write to a pseudo-terminal, and read of it", pass_a_byte),
+    ("the same within a namespace, whose own it is", pass_within),
     ("read of a sysctl", read_sysctl),
     ("read of /proc/self/status", read_status),
     (
@@ -125,6 +129,40 @@ fn stand_by(channel: &Channel) {
 
 fn kill_other(name: Name) {
     with(fork(stand_by), |child| measure_signal(name, child));
+}
+
+fn vfork_and_wait(name: Name) {
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    measure(name, || {
+        // SAFETY: the caller waits while the child, which returns from nothing, uses its stack.
+        unsafe {
+            let child = libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0);
+            if child == 0 {
+                libc::syscall(libc::SYS_exit, 0);
+            }
+            libc::waitpid(child as i32, std::ptr::null_mut(), 0);
+        }
+    });
+}
+
+fn vfork_within(name: Name) {
+    inside(|| vfork_and_wait(name));
+}
+
+fn pass_a_byte(name: Name) {
+    let (master, slave) = crate::two_sided::terminal::terminal();
+    let mut settings = nix::sys::termios::tcgetattr(&slave).expect("tcgetattr");
+    nix::sys::termios::cfmakeraw(&mut settings);
+    let now = nix::sys::termios::SetArg::TCSANOW;
+    nix::sys::termios::tcsetattr(&slave, now, &settings).expect("tcsetattr");
+    measure(name, || {
+        nix::unistd::write(&master, b"x").expect("write");
+        nix::unistd::read(&slave, &mut [0]).expect("read");
+    });
+}
+
+fn pass_within(name: Name) {
+    inside(|| pass_a_byte(name));
 }
 
 fn kill_init(name: Name) {

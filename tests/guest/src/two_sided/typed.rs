@@ -23,6 +23,7 @@ pub const TESTS: &[Test] = tests![
     a_member_injects_it,
     a_member_asks_the_master_for_it,
     another_character_that_makes_it,
+    a_letter_that_is_stripped_to_it,
     an_init_types_to_one_below,
     somebody_beside_it_types,
     it_reaches_each_member_once,
@@ -232,6 +233,23 @@ fn another_character_that_makes_it() {
     init.end();
 }
 
+/// With ISTRIP a letter of UTF-8 becomes the character.
+fn a_letter_that_is_stripped_to_it() {
+    mode::two_sided();
+    use nix::sys::termios::{tcgetattr, tcsetattr, InputFlags, SetArg};
+    let (master, slave) = terminal();
+    let mut settings = tcgetattr(&slave).expect("tcgetattr");
+    settings.input_flags |= InputFlags::ISTRIP;
+    tcsetattr(&slave, SetArg::TCSANOW, &settings).expect("tcsetattr");
+    let (init, report) = watched(&slave, |_| ());
+    for (letter, signal) in [(b"\x83", libc::SIGINT), (b"\x9c", libc::SIGQUIT)] {
+        type_at(&master, letter);
+        check!(report.receive(), signal, "what reaches a member");
+        init.check_alive();
+    }
+    init.end();
+}
+
 /// An engine in a container has containers of its own.
 fn an_init_types_to_one_below() {
     mode::two_sided();
@@ -260,31 +278,33 @@ fn somebody_beside_it_types() {
 fn it_reaches_each_member_once() {
     mode::two_sided();
     mode::set_grace(1000);
-    let (master, slave) = terminal();
-    let (elsewhere, theirs) = Channel::pair();
-    let (init, report) = watched(&slave, |_| {
-        let ready = fork(|ready| {
-            lead_group();
-            signal_capture::capture(&[libc::SIGINT]);
-            ready.send(0);
-            loop {
-                theirs.send(signal_capture::next().signal);
-            }
+    for (character, signal) in ALL {
+        let (master, slave) = terminal();
+        let (elsewhere, theirs) = Channel::pair();
+        let (init, report) = watched(&slave, |_| {
+            let ready = fork(|ready| {
+                lead_group();
+                signal_capture::capture(&[signal]);
+                ready.send(0);
+                loop {
+                    theirs.send(signal_capture::next().signal);
+                }
+            });
+            ready.receive();
         });
-        ready.receive();
-    });
-    type_at(&master, CTRL_C);
-    check!(init.wait(), End::Killed(libc::SIGINT));
-    drop(theirs);
-    let all = |channel: &Channel| {
-        let mut signals = Vec::new();
-        while let Some(words) = channel.receive_or_end() {
-            signals.extend(words);
-        }
-        signals
-    };
-    check!(all(&report), [libc::SIGINT], "a member of the group");
-    check!(all(&elsewhere), [libc::SIGINT], "a member of another group");
+        type_at(&master, character);
+        check!(init.wait(), End::Killed(signal));
+        drop(theirs);
+        let all = |channel: &Channel| {
+            let mut signals = Vec::new();
+            while let Some(words) = channel.receive_or_end() {
+                signals.extend(words);
+            }
+            signals
+        };
+        check!(all(&report), [signal], "a member of the group");
+        check!(all(&elsewhere), [signal], "a member of another group");
+    }
 }
 
 fn with_the_switch_off() {
