@@ -103,29 +103,34 @@ pub(super) fn hand_over(me: &Thread, sender: Option<Sender>, type_: pid_type) {
 }
 
 /// The condition of the hook on `ptrace_stop`: whether the current task is an init that shows a signal to its tracer. The
-/// reference to the module is left by [`hand_over`], or, for a fault, here.
+/// reference to the module is left by [`hand_over`], or, for what was not handed over, here.
 pub(crate) fn shows_signal(registers: &Registers) -> bool {
     let me = Current::get();
     let is_handed_over = me.message() & !(ITSELF | SHARED) == HANDED_OVER;
     is_handed_over
         || me.ptrace() != 0
             && me.signal().flags() & bindings::SIGNAL_UNKILLABLE != 0
-            && shows_fault(registers)
+            && shows_any(registers)
             && two_sided::is_on()
             && !me.active_ns().is_initial()
             && keep(registers)
 }
 
 when! {
-    /// Whether `ptrace_stop` shows a fault: what the kernel takes from the queue without passing `dequeue_signal`.
-    fn shows_fault(shown: c_int = 0, why: c_int = 1, info: Option<&Siginfo> = 3) {
+    /// Whether `ptrace_stop` shows a signal that was not handed over: a fault, which the kernel takes from the queue without
+    /// passing `dequeue_signal`, or one that was taken just before the tracer came.
+    fn shows_any(shown: c_int = 0, why: c_int = 1, info: Option<&Siginfo> = 3) {
         // A stop that is not about a signal has SIGTRAP in both places.
-        let is_fault = |info: &Siginfo| {
-            info.signo() == shown && info.code() > 0 && (shown, info.code()) != (SIGTRAP, SIGTRAP)
+        let is_it = |info: &Siginfo| {
+            info.signo() == shown && (shown, info.code()) != (SIGTRAP, SIGTRAP)
         };
-        let is_shown = verdict::is_synchronous(shown) && why == bindings::CLD_TRAPPED as c_int;
-        is_shown && info.is_some_and(is_fault)
+        why == bindings::CLD_TRAPPED as c_int && info.is_some_and(is_it)
     }
+}
+
+/// Whether the kernel takes a `sig` with this `info` from the queue without passing `dequeue_signal`.
+fn is_fault(sig: c_int, info: &Siginfo) -> bool {
+    verdict::is_synchronous(sig) && info.code() > 0
 }
 
 /// The `siglock` that is held when `ptrace_stop` is called for the current task, which is passed.
@@ -183,9 +188,16 @@ fn stop(
         return sig;
     }
     let injected = sig != shown;
+    let is_held = me.blocked().has(sig) || kernel_fn::fatal_signal_pending(me);
     if handed == 0 && !injected {
-        let_fault_pass(me, sig);
-        return sig;
+        if is_fault(sig, info) {
+            let_fault_pass(me, sig);
+            return sig;
+        }
+        if !is_held {
+            // It was taken before the tracer came.
+            return sig;
+        }
     }
     let sender = match (injected, handed & ITSELF) {
         _ if !two_sided::is_on() => None,
@@ -199,7 +211,7 @@ fn stop(
     if sender == Some(Sender::Ancestor) && sig != info.signo() {
         name_tracer(me, info, sig);
     }
-    if !me.blocked().has(sig) && !kernel_fn::fatal_signal_pending(me) {
+    if !is_held {
         let sig = take(siglock.reborrow(), sig, info, sender);
         // An end that has begun `get_signal` sees by itself; a signal the kernel would send again.
         let ends = kernel_fn::fatal_signal_pending(siglock.me());

@@ -106,7 +106,8 @@ wrap! {
     fn kill_pgrp(pid: *mut bindings::pid, sig: c_int, private: c_int) -> c_int, original => {
         let me = Current::get();
         let message = me.message();
-        if me.flags() & bindings::PF_KTHREAD == 0 || message & !0xffff != TYPED {
+        let is_noted = me.flags() & bindings::PF_KTHREAD != 0 && message & !0xffff == TYPED;
+        if !is_noted || !kernel_fn::in_task() {
             return original();
         }
         let is_it = message as c_int & 0xff == sig && private != 0;

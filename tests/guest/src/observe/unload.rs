@@ -11,7 +11,7 @@ use crate::clone::{Clone, NEWPID};
 use crate::harness::{kernel, scale, Test};
 use crate::load::{load_now, unload, unload_soon};
 use crate::ns_file::inode_of;
-use crate::process::{echo, fork, kill, new_ns, Child};
+use crate::process::{echo, fork, kill, new_ns, Child, End};
 
 pub const TESTS: &[Test] = tests![300;
     an_open_list_holds_the_module,
@@ -97,9 +97,12 @@ fn counts_go_on_after_a_load() {
     }
     let init = new_ns(|channel| {
         while let Some(times) = channel.receive_or_end() {
-            for _ in 0..times[0] {
-                check!(kill(1, libc::SIGTERM), Ok(()));
-            }
+            let member = fork(|_| {
+                for _ in 0..times[0] {
+                    check!(kill(1, libc::SIGTERM), Ok(()));
+                }
+            });
+            check!(member.wait(), End::Exit(0));
             channel.send(0);
         }
     });
