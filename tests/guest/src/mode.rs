@@ -25,7 +25,7 @@ pub fn set(mode: i32) {
     std::fs::write(PATH, mode.to_string()).unwrap_or_else(|e| panic!("{PATH}={mode}: {e}"));
 }
 
-const GRACE: &str = "/proc/sys/kernel/pidns_grace_ms";
+pub const GRACE: &str = "/proc/sys/kernel/pidns_grace_ms";
 /// What the module begins with.
 const USUAL_GRACE: i32 = 10_000;
 

@@ -31,6 +31,8 @@ fn attackers(process: i32, signals: &[i32]) -> Vec<Child> {
 /// Lets the outside end init by `signal`.
 #[track_caller]
 fn check_ends(init: &Child, signal: i32) {
+    // Those inside do not mind its signals. Where the caller is inside of something itself, that is for others to say.
+    let _ = std::fs::write(crate::mode::GRACE, "0");
     let attackers = attackers(init.pid, &[signal]);
     wait_pidfd(&init.pidfd());
     attackers.into_iter().for_each(Child::end);
