@@ -57,8 +57,6 @@ const HANDED_OVER: c_ulong = 0x7069_646e_7300_0000;
 const OUTSIDE: c_ulong = 1;
 /// It came from inside. If neither is set, it does not matter.
 const INSIDE: c_ulong = 2;
-/// The init sent it to itself.
-const ITSELF: c_ulong = OUTSIDE | INSIDE;
 /// It was the process's, not the thread's.
 const SHARED: c_ulong = 4;
 
@@ -93,8 +91,7 @@ pub(super) fn hand_over(me: &Thread, sender: Option<Sender>, type_: pid_type) {
     message |= match sender {
         Some(Sender::Ancestor) => OUTSIDE,
         Some(Sender::Inside) => INSIDE,
-        Some(Sender::Itself) => ITSELF,
-        Some(Sender::Kernel) | None => 0,
+        _ => 0,
     };
     if type_ != bindings::pid_type_PIDTYPE_PID {
         message |= SHARED;
@@ -103,34 +100,29 @@ pub(super) fn hand_over(me: &Thread, sender: Option<Sender>, type_: pid_type) {
 }
 
 /// The condition of the hook on `ptrace_stop`: whether the current task is an init that shows a signal to its tracer. The
-/// reference to the module is left by [`hand_over`], or, for what was not handed over, here.
+/// reference to the module is left by [`hand_over`], or, for a fault, here.
 pub(crate) fn shows_signal(registers: &Registers) -> bool {
     let me = Current::get();
-    let is_handed_over = me.message() & !(ITSELF | SHARED) == HANDED_OVER;
+    let is_handed_over = me.message() & !(OUTSIDE | INSIDE | SHARED) == HANDED_OVER;
     is_handed_over
         || me.ptrace() != 0
             && me.signal().flags() & bindings::SIGNAL_UNKILLABLE != 0
-            && shows_any(registers)
+            && shows_fault(registers)
             && two_sided::is_on()
             && !me.active_ns().is_initial()
             && keep(registers)
 }
 
 when! {
-    /// Whether `ptrace_stop` shows a signal that was not handed over: a fault, which the kernel takes from the queue without
-    /// passing `dequeue_signal`, or one that was taken just before the tracer came.
-    fn shows_any(shown: c_int = 0, why: c_int = 1, info: Option<&Siginfo> = 3) {
+    /// Whether `ptrace_stop` shows a fault: what the kernel takes from the queue without passing `dequeue_signal`.
+    fn shows_fault(shown: c_int = 0, why: c_int = 1, info: Option<&Siginfo> = 3) {
         // A stop that is not about a signal has SIGTRAP in both places.
-        let is_it = |info: &Siginfo| {
-            info.signo() == shown && (shown, info.code()) != (SIGTRAP, SIGTRAP)
+        let is_fault = |info: &Siginfo| {
+            info.signo() == shown && info.code() > 0 && (shown, info.code()) != (SIGTRAP, SIGTRAP)
         };
-        why == bindings::CLD_TRAPPED as c_int && info.is_some_and(is_it)
+        let is_shown = verdict::is_synchronous(shown) && why == bindings::CLD_TRAPPED as c_int;
+        is_shown && info.is_some_and(is_fault)
     }
-}
-
-/// Whether the kernel takes a `sig` with this `info` from the queue without passing `dequeue_signal`.
-fn is_fault(sig: c_int, info: &Siginfo) -> bool {
-    verdict::is_synchronous(sig) && info.code() > 0
 }
 
 /// The `siglock` that is held when `ptrace_stop` is called for the current task, which is passed.
@@ -188,37 +180,29 @@ fn stop(
         return sig;
     }
     let injected = sig != shown;
-    let is_held = me.blocked().has(sig) || kernel_fn::fatal_signal_pending(me);
     if handed == 0 && !injected {
-        if is_fault(sig, info) {
-            let_fault_pass(me, sig);
-            return sig;
-        }
-        if !is_held {
-            // It was taken before the tracer came.
-            return sig;
-        }
+        let_fault_pass(me, sig);
+        return sig;
     }
-    let sender = match (injected, handed & ITSELF) {
-        _ if !two_sided::is_on() => None,
-        (true, _) if tracer_outside => Some(Sender::Ancestor),
-        (true, _) => Some(Sender::Inside),
-        (false, OUTSIDE) => Some(Sender::Ancestor),
-        (false, INSIDE) => Some(Sender::Inside),
-        (false, ITSELF) => Some(Sender::Itself),
+    let sender = match (two_sided::is_on(), injected) {
         (false, _) => None,
+        (true, true) if tracer_outside => Some(Sender::Ancestor),
+        (true, true) => Some(Sender::Inside),
+        (true, false) if handed & OUTSIDE != 0 => Some(Sender::Ancestor),
+        (true, false) if handed & INSIDE != 0 => Some(Sender::Inside),
+        (true, false) => None,
     };
     if sender == Some(Sender::Ancestor) && sig != info.signo() {
         name_tracer(me, info, sig);
     }
-    if !is_held {
+    // What is blocked, or comes after a fatal signal, the kernel sends again, as the init's own.
+    if !me.blocked().has(sig) && !kernel_fn::fatal_signal_pending(me) {
         let sig = take(siglock.reborrow(), sig, info, sender);
         // An end that has begun `get_signal` sees by itself; a signal the kernel would send again.
         let ends = kernel_fn::fatal_signal_pending(siglock.me());
         return if ends { 0 } else { sig };
     }
-    // It is blocked, or comes after a fatal signal. The kernel would send it again, as from the init itself.
-    if !two_sided::is_on() {
+    if sender != Some(Sender::Ancestor) {
         return sig;
     }
     let type_ = if handed & SHARED != 0 {
@@ -226,7 +210,7 @@ fn stop(
     } else {
         bindings::pid_type_PIDTYPE_PID
     };
-    queue_again(siglock.locked(), sig, info, type_, sender);
+    queue_again(siglock.locked(), sig, info, type_);
     0
 }
 

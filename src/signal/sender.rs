@@ -101,7 +101,8 @@ pub(super) fn may_be_inside(
 }
 
 /// Whether the current task `me`, which sends `sig` to `t`, asks its own process to take it. SIGKILL and SIGSTOP, about which
-/// an init cannot say anything, are no such request.
+/// an init cannot say anything, are no such request. While it is traced nothing is: the kernel sends what a tracer has shown once more in
+/// the init's own name, if that blocks it.
 #[inline]
 fn is_to_itself(me: &Current, sig: c_int, info: Info<'_>, t: &Thread, type_: pid_type) -> bool {
     let scope = match type_ {
@@ -110,6 +111,7 @@ fn is_to_itself(me: &Current, sig: c_int, info: Info<'_>, t: &Thread, type_: pid
         _ => Scope::Many,
     };
     ptr::eq(me.signal(), t.signal())
+        && me.ptrace() == 0
         && !matches!(sig, SIGKILL | SIGSTOP)
         && verdict::is_by_name(scope, info.siginfo().map(Siginfo::code))
 }

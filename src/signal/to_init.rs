@@ -246,27 +246,13 @@ fn send_acting(
     result
 }
 
-/// Puts a signal that `sender` has sent, and that the current init `me` has dequeued and blocks after all, back into the
-/// queue of `type_`. If the process ends already, nobody would take it. Never sleeps.
-pub(super) fn queue_again(
-    mut me: Siglocked<'_>,
-    sig: c_int,
-    info: &Siginfo,
-    type_: pid_type,
-    sender: Option<Sender>,
-) {
-    if me.process().is_exiting() {
-        return;
-    }
-    let info = info.into();
-    // Nobody can be told that the queue is full: as in mainline.
-    match sender {
-        Some(sender) if sender.acts() => {
-            send_acting(me, sig, info, type_, sender, Verdict::Keep);
-        }
-        _ => {
-            send(sig, info, &mut me, type_, false);
-        }
+/// Puts a signal from outside that the current init `me` has dequeued, and blocks after all, back into the queue of
+/// `type_`. If the process ends already, nobody would take it. Never sleeps.
+pub(super) fn queue_again(me: Siglocked<'_>, sig: c_int, info: &Siginfo, type_: pid_type) {
+    if !me.process().is_exiting() {
+        // Nobody can be told that the queue is full: as in mainline.
+        let sender = Sender::Ancestor;
+        send_acting(me, sig, info.into(), type_, sender, Verdict::Keep);
     }
 }
 

@@ -91,7 +91,9 @@ pub fn mainline(cell: &Cell) -> Outcome {
 
 /// Two sides: nothing from inside acts by default, but for what an init asks of itself; everything from outside does.
 pub fn two_sided(cell: &Cell) -> Outcome {
-    let by_name = cell.call != SendCall::Group && !is_kernel_only(cell.signal);
+    // What a traced init sends to itself is as in mainline.
+    let by_name =
+        cell.call != SendCall::Group && !is_kernel_only(cell.signal) && !cell.shape.traced;
     let default = match cell.shape.sender {
         Sender::Ancestor => ordinary(cell.signal),
         Sender::Itself if by_name => ordinary(cell.signal),
