@@ -50,8 +50,9 @@ impl Hook {
     }
 
     /// Whether [`Hook::find`] will find it.
-    fn is_there(&self) -> bool {
-        symbol::is_there(self.name).is_some_and(|address| kernel_fn::ftrace_location(address) != 0)
+    fn is_there(&self) -> Result<bool> {
+        let address = symbol::find_whole(self.name)?;
+        Ok(address.is_some_and(|address| kernel_fn::ftrace_location(address) != 0))
     }
 
     /// Makes calls of the original go behind its patch site.
@@ -199,15 +200,17 @@ impl Table {
         for hook in self.needed.iter().copied().flatten() {
             hook.find()?;
         }
-        match self.optional.iter().find(|hook| !hook.is_there()) {
-            Some(missing) => pr_info!(
-                "this kernel has no `{}` that can be hooked: {}\n",
-                missing.name,
-                self.lack
-            ),
-            None => self.optional.iter().try_for_each(Hook::find)?,
+        for hook in self.optional {
+            if !hook.is_there()? {
+                pr_info!(
+                    "this kernel has no `{}` that can be hooked: {}\n",
+                    hook.name,
+                    self.lack
+                );
+                return Ok(());
+            }
         }
-        Ok(())
+        self.optional.iter().try_for_each(Hook::find)
     }
 
     /// Those whose patch sites were found.

@@ -146,10 +146,16 @@ pub(super) fn find_no_part(name: &'static CStr) -> Result {
     Ok(())
 }
 
-/// The address of the kernel's only symbol `name`, of which the compiler has made no other function; says nothing in the log.
-pub(super) fn is_there(name: &'static CStr) -> Option<usize> {
+/// The address of the kernel's only symbol `name`, if there is one, of which the compiler has made no other function. Says
+/// nothing in the log.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(super) fn find_whole(name: &CStr) -> Result<Option<usize>> {
     let matches = matches_of(name);
-    (matches.count.get() == 1 && has_part(name) == Ok(false)).then(|| matches.address.get())
+    let is_whole = matches.count.get() == 1 && !has_part(name)?;
+    Ok(is_whole.then(|| matches.address.get()))
 }
 
 /// Whether the compiler has made another function of a part of `name`.

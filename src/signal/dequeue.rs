@@ -104,10 +104,10 @@ fn dequeue_by_init(mut siglock: OwnSiglock<'_>, info: &Siginfo, type_: &Cell<pid
                 }
                 // In its place the kernel may have taken another of the same number: if an ancestor has sent one, or the
                 // init itself, that acts in any case.
-                let acts = match (also_acts, arrived) {
-                    (Some(one), Some(other)) => Some(verdict::further(one, other)),
-                    (one, other) => one.or(other),
-                };
+                let acts = [also_acts, arrived]
+                    .into_iter()
+                    .flatten()
+                    .reduce(verdict::further);
                 (sig, acts.filter(|_| info.code() != bindings::SI_TIMER))
             }
         };

@@ -5,8 +5,9 @@
 //! A bit in the queue's own entry says it. So it is there for as long as the signal is pending, goes when
 //! that is taken or discarded, by whatever path, and nobody but the kernel can write it.
 //!
-//! Every signal from an ancestor is marked, and what the init sends to itself. Of those from inside only a SIGSTOP is, which is pending because a
-//! tracer sees it first: all others the kernel itself keeps from an init when they are taken.
+//! Every signal from an ancestor is marked, and what the init sends to itself. Of those from inside only a SIGSTOP
+//! is, which is pending because a tracer sees it first: all others the kernel itself keeps from an init when they
+//! are taken.
 
 use super::{
     info::{

@@ -37,7 +37,8 @@ use kernel::prelude::*;
 ///
 /// Names the task behind a signal that the kernel sends: an exiting one that hangs its session up, or one
 /// that begins to trace an init of its own. Also behind one that claims to be a timer's. And names the kernel where
-/// no task is behind it: as in mainline, SIGKILL and SIGSTOP act then. Also who has typed a signal at a terminal. And says whether an init sends to itself.
+/// no task is behind it: as in mainline, SIGKILL and SIGSTOP act then. Also who has typed a signal
+/// at a terminal. And says whether an init sends to itself.
 #[inline]
 pub(super) fn behind(
     said: Option<Sender>,
@@ -100,9 +101,9 @@ pub(super) fn may_be_inside(
     }
 }
 
-/// Whether the current task `me`, which sends `sig` to `t`, asks its own process to take it. SIGKILL and SIGSTOP, about which
-/// an init cannot say anything, are no such request. While it is traced nothing is: the kernel sends what a tracer has shown once more in
-/// the init's own name, if that blocks it.
+/// Whether the current task `me`, which sends `sig` to `t`, asks its own process to take it. SIGKILL and SIGSTOP, about
+/// which an init cannot say anything, are no such request. While it is traced nothing is: what the kernel has shown to a
+/// tracer it sends once more, in the init's own name, if that blocks it.
 #[inline]
 fn is_to_itself(me: &Current, sig: c_int, info: Info<'_>, t: &Thread, type_: pid_type) -> bool {
     let scope = match type_ {

@@ -131,6 +131,7 @@ const GROUPS: &[Group] = &[
             two_sided::typed::TESTS,
             two_sided::kernel_senders::TESTS,
             two_sided::timers::TESTS,
+            two_sided::settings::TESTS,
             two_sided::sysctl::TESTS,
             two_sided::global_init::TESTS,
             two_sided::programs::TESTS,
@@ -142,12 +143,7 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "fall",
-        parts: &[
-            fall::members::TESTS,
-            fall::middle::TESTS,
-            fall::hard::TESTS,
-            fall::setting::TESTS,
-        ],
+        parts: &[fall::members::TESTS, fall::middle::TESTS, fall::hard::TESTS],
     },
     Group {
         name: "reboot",
@@ -271,6 +267,7 @@ const GROUPS: &[Group] = &[
     Group {
         name: "load",
         parts: &[
+            two_sided::settings::LOADS,
             load::holders::TESTS,
             load::leftovers::TESTS,
             load::user_memory::TESTS,
@@ -288,6 +285,7 @@ const GROUPS: &[Group] = &[
             takeover::pending::TESTS,
             takeover::unload::TESTS,
             takeover::cycles::TESTS,
+            two_sided::settings::LOADS,
             load::user_memory::OF_BOTH,
             observe::unload::TESTS,
         ],

@@ -10,6 +10,7 @@ use crate::clone::Clone;
 use crate::harness::{scale, Test};
 use crate::load;
 use crate::mode;
+use crate::observe::signal_sender::only_child;
 use crate::proc_fs::Proc;
 use crate::process::{check_stops, eventually, fork, kill, quit, sleep_for_ever, Child, End};
 use crate::signal_capture;
@@ -195,10 +196,7 @@ fn a_traced_member() {
     let grace = scale(500, 3000);
     with_grace(grace);
     let init = namespace(|| drop(fork(|_| sleep_for_ever())));
-    let member = eventually("a member", || {
-        let children = Proc::at("/proc").read(&format!("{0}/task/{0}/children", init.pid));
-        children.ok()?.split_whitespace().next()?.parse().ok()
-    });
+    let member = only_child(init.pid);
     let tracer = fork(|channel| {
         let number = nix::unistd::Pid::from_raw(member);
         nix::sys::ptrace::seize(number, nix::sys::ptrace::Options::empty()).expect("seize");
@@ -224,15 +222,7 @@ fn a_frozen_member() {
     let grace = scale(500, 3000);
     with_grace(grace);
     let init = namespace(|| drop(fork(|_| sleep_for_ever())));
-    let member = eventually("a member", || {
-        let children = Proc::at("/proc").read(&format!("{0}/task/{0}/children", init.pid));
-        children
-            .ok()?
-            .split_whitespace()
-            .next()?
-            .parse::<i32>()
-            .ok()
-    });
+    let member = only_child(init.pid);
     let freezer = Freezer::around(member);
     // What ends a process by default ends a frozen one.
     check_took(fell(&init), 0, "the fall with a frozen member");

@@ -3,7 +3,6 @@
 pub mod hard;
 pub mod members;
 pub mod middle;
-pub mod setting;
 
 use std::time::{Duration, Instant};
 

@@ -38,7 +38,7 @@ fn nested(inner: impl Fn(&Channel), outer: impl Fn(&Child)) -> Child {
 
 /// The global number of the only child of a process.
 #[track_caller]
-fn only_child(process: i32) -> i32 {
+pub fn only_child(process: i32) -> i32 {
     let path = format!("/proc/{process}/task/{process}/children");
     let children = std::fs::read_to_string(path).expect("the children of a process");
     children.trim().parse().expect("one child")

@@ -15,6 +15,7 @@ pub mod parent_exit;
 pub mod pending;
 pub mod programs;
 pub mod ptrace;
+pub mod settings;
 pub mod sigwait;
 pub mod subject;
 pub mod sysctl;
