@@ -92,6 +92,7 @@ pub fn times(variable: &str, usual: usize) -> usize {
 /// Runs the tests of `groups` that `wanted` names; true if none failed.
 pub fn run(groups: &[Group], wanted: &dyn Fn(&str, &str) -> bool) -> bool {
     nix::sys::prctl::set_child_subreaper(true).expect("PR_SET_CHILD_SUBREAPER");
+    mode::restore();
     let mut chosen: Vec<(&str, Vec<&Test>)> = Vec::new();
     for group in groups {
         let tests: Vec<&Test> = group

@@ -260,14 +260,23 @@ pub fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
 /// Waits until the process behind a pidfd has ended.
 #[track_caller]
 pub fn wait_pidfd(pidfd: &OwnedFd) {
+    check!(poll_pidfd(pidfd, -1), Ok(1), "poll of a pidfd");
+}
+
+/// Whether it has.
+#[track_caller]
+pub fn has_ended(pidfd: &OwnedFd) -> bool {
+    poll_pidfd(pidfd, 0).expect("poll of a pidfd") == 1
+}
+
+fn poll_pidfd(pidfd: &OwnedFd, timeout: i32) -> nix::Result<i32> {
     let mut poll = libc::pollfd {
         fd: pidfd.as_raw_fd(),
         events: libc::POLLIN,
         revents: 0,
     };
     // SAFETY: the pointer is to one live pollfd.
-    let ready = retry(|| Errno::result(unsafe { libc::poll(&mut poll, 1, -1) }));
-    check!(ready, Ok(1), "poll of a pidfd");
+    retry(|| Errno::result(unsafe { libc::poll(&mut poll, 1, timeout) }))
 }
 
 /// Waits until a child has stopped for this signal.

@@ -35,7 +35,7 @@ pub fn make_sure() {
 }
 
 pub fn load() -> nix::Result<()> {
-    load_with(c"")
+    load_with(c"grace_ms=100")
 }
 
 pub fn load_with(parameters: &std::ffi::CStr) -> nix::Result<()> {

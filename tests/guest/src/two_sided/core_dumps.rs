@@ -218,6 +218,8 @@ fn with_memory(flags: u64, faults: bool, deed: fn()) -> (Child, Channel) {
         limit_cores(libc::RLIM_INFINITY);
         std::hint::black_box(vec![7u8; MEMORY].leak());
         fork(move |_| {
+            // It would dump core in its turn, to the same file.
+            signal_state::ignore(libc::SIGABRT);
             of_member.send(0);
             of_member.receive();
             deed();

@@ -11,9 +11,9 @@ use crate::process::{fork, new_ns, End};
 
 pub const TESTS: &[Test] = tests![the_values, who_may_write];
 /// Of those that load the module anew.
-pub const LOADS: &[Test] = tests![300; a_parameter_out_of_range];
+pub const LOADS: &[Test] = tests![300; without_parameters, a_parameter_out_of_range];
 
-/// A setting: its name without `pidns_`, the value that it begins with, and the highest.
+/// A setting: its name without `pidns_`, the value that the module begins with, and the highest.
 const SETTINGS: [(&str, u32, u32); 3] = [
     ("two_sided_init", 1, 1),
     ("grace_ms", 10_000, 3_600_000),
@@ -33,7 +33,6 @@ fn check_value(name: &str, value: u32, words: &str) {
 fn the_values() {
     mode::two_sided();
     for (name, usual, most) in SETTINGS {
-        check_value(name, usual, "at first");
         let set = |text: &str| Proc::at("/proc").write(&path(name), text);
         for value in [0, 1, most, usual] {
             check!(set(&value.to_string()), Ok(()), "{name}={value}");
@@ -58,6 +57,7 @@ fn check_read_only(words: &str) {
 
 fn who_may_write() {
     mode::two_sided();
+    mode::set_grace(10_000);
     let nobody = fork(|_| {
         become_nobody();
         check_read_only("by nobody");
@@ -70,6 +70,15 @@ fn who_may_write() {
     check!(weak_root.wait(), End::Exit(0));
     let init = new_ns(|_| check_read_only("by an init"));
     check!(init.wait(), End::Exit(0));
+}
+
+fn without_parameters() {
+    make_sure();
+    unload_soon();
+    check!(load_with(c""), Ok(()));
+    for (name, usual, _) in SETTINGS {
+        check_value(name, usual, "after a load");
+    }
 }
 
 /// Nothing is hooked, and the next load is as ever.

@@ -15,8 +15,8 @@ use crate::harness::{scale, Test};
 use crate::mode;
 use crate::proc_fs::Proc;
 use crate::process::{
-    check_continues, check_stops, echo, eventually, fork, lead_group, new_ns, quit_thread,
-    sleep_for_ever, start_threads, wait_nobody, Child, End,
+    check_continues, check_stops, echo, eventually, fork, has_ended, lead_group, new_ns,
+    quit_thread, sleep_for_ever, start_threads, wait_nobody, Child, End,
 };
 use crate::send_signal::{SendCall, SEND_CALLS};
 use crate::signal_capture;
@@ -284,7 +284,8 @@ fn a_thread_executes_a_program() {
     }
 }
 
-/// Threads of an init that execute this program again and again.
+/// A thread of an init executes this program meanwhile. One that dumps core may be lost, as of any process: whoever has taken it
+/// cannot begin to dump while another thread executes, and ends as all others do. So that is sent until it acts.
 fn a_thread_executes_a_program_meanwhile() {
     mode::two_sided();
     for round in 0..scale(12, 4) {
@@ -294,8 +295,15 @@ fn a_thread_executes_a_program_meanwhile() {
         team.threads[2].tell(Command::Execute());
         std::thread::sleep(delay);
         check!(SendCall::Kill.send(pid, signal), Ok(()));
-        let words = format!("{signal} {delay:?} after execve");
-        team.threads.remove(2).ends(signal, &words);
+        let init = team.threads.remove(2);
+        if signal == libc::SIGQUIT {
+            let pidfd = init.0.pidfd();
+            eventually("it ends", || {
+                check!(SendCall::Kill.send(pid, signal), Ok(()));
+                has_ended(&pidfd).then_some(())
+            });
+        }
+        init.ends(signal, &format!("{signal} {delay:?} after execve"));
     }
 }
 
