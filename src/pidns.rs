@@ -10,6 +10,10 @@
 //! down in reverse (the fields of [`Pidns`] are dropped from first to last).
 
 use kernel::prelude::*;
+use signal::settings::{
+    self,
+    Settings, //
+};
 
 mod bindings;
 mod chain;
@@ -46,7 +50,7 @@ module! {
         },
         two_sided_init: u32 {
             default: 1,
-            description: "1: signals from outside act on a namespace's init as on any process (default); 0: mainline's rule. Later: sysctl kernel.pidns_two_sided_init",
+            description: "1: signals from outside act on a namespace's init as on any process (default); 0: mainline's rule; 2: mainline's, and tell what the other would do. Later: sysctl kernel.pidns_two_sided_init",
         },
         terminal: u32 {
             default: 1,
@@ -74,9 +78,8 @@ struct Pidns {
     _tree: observe::Tree,
     #[cfg(not(CONFIG_PID_NS))]
     _surface: surface::Surface,
-    _two_sided: signal::two_sided::Setting,
-    _grace: signal::grace::Setting,
-    _terminal: signal::terminal::Setting,
+    _list: observe::List,
+    _settings: Settings,
     /// Then no new call reaches the module, and those under way have left it.
     _hooks: hook::Hooks,
     /// Then what freed namespaces and pids leave behind.
@@ -98,15 +101,14 @@ impl kernel::Module for Pidns {
         let symbols = hook::Symbols::find(&hooks::NEEDS)?;
         #[cfg(not(CONFIG_PID_NS))]
         let namespaces = namespace::Namespaces::new()?;
-        signal::two_sided::Setting::begin(module_parameters::two_sided_init.value())?;
-        signal::grace::Setting::begin(module_parameters::grace_ms.value())?;
-        signal::terminal::Setting::begin(module_parameters::terminal.value())?;
+        settings::RULE.begin(module_parameters::two_sided_init.value())?;
+        settings::GRACE_MS.begin(module_parameters::grace_ms.value())?;
+        settings::TERMINAL.begin(module_parameters::terminal.value())?;
         signal::terminal::begin();
         let hooks = symbols.arm(module_parameters::direct.value().ne(&0))?;
         sysctl::directory::prepare()?;
-        let two_sided = signal::two_sided::Setting::register()?;
-        let grace = signal::grace::Setting::register()?;
-        let terminal = signal::terminal::Setting::register()?;
+        let settings = Settings::register()?;
+        let list = observe::List::new()?;
         #[cfg(not(CONFIG_PID_NS))]
         let surface = surface::Surface::new(&hooks)?;
         pr_info!(
@@ -124,9 +126,8 @@ impl kernel::Module for Pidns {
             _tree: observe::Tree::new(),
             #[cfg(not(CONFIG_PID_NS))]
             _surface: surface,
-            _two_sided: two_sided,
-            _grace: grace,
-            _terminal: terminal,
+            _list: list,
+            _settings: settings,
             _hooks: hooks,
             #[cfg(not(CONFIG_PID_NS))]
             _namespaces: namespaces,

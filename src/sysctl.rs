@@ -49,7 +49,7 @@ counted! {
 
 exports! {
     // Null without memory. May sleep.
-    register_sysctl_sz(path: &'static CStr, table: &'static Table, entries: Entries) -> Option<Held<Registered>>
+    register_sysctl_sz(path: &'static CStr, tables: &'static [Table], entries: Entries) -> Option<Held<Registered>>
         = register_sysctl_sz;
 }
 
@@ -69,8 +69,8 @@ impl Header {
     /// # Errors
     ///
     /// `ENOMEM`, with a line in the log.
-    pub(crate) fn register(path: &'static CStr, table: &'static Table) -> Result<Self> {
-        match register_sysctl_sz(path, table, Entries(1)) {
+    pub(crate) fn register(path: &'static CStr, tables: &'static [Table]) -> Result<Self> {
+        match register_sysctl_sz(path, tables, Entries(tables.len())) {
             Some(registered) => Ok(Self {
                 _registered: registered,
             }),
@@ -83,6 +83,7 @@ impl Header {
 }
 
 /// What a sysctl is called, and who may read and write it.
+#[repr(transparent)]
 pub(crate) struct Table(ctl_table);
 
 // SAFETY: The kernel only reads it.
@@ -90,15 +91,21 @@ unsafe impl Sync for Table {}
 
 impl Table {
     /// Of which no entry is registered.
-    const NONE: &'static Self = &table(c"", 0, bindings::proc_dointvec_minmax);
+    const NONE: &'static [Self] = &[table(c"", 0, bindings::proc_dointvec_minmax)];
+
+    /// The same, for a handler that asks for what it is about.
+    pub(crate) const fn about<T: Sync>(mut self, it: &'static T) -> Self {
+        self.0.data = (&raw const *it).cast_mut().cast();
+        self
+    }
 }
 
-impl IntoC for &'static Table {
+impl IntoC for &'static [Table] {
     type C = *const ctl_table;
 
     #[inline(always)]
     fn into_c(self) -> *const ctl_table {
-        &raw const self.0
+        self.as_ptr().cast()
     }
 }
 
@@ -158,6 +165,16 @@ impl Access {
             length,
             position,
         }
+    }
+
+    /// What the table is about.
+    ///
+    /// # Safety
+    ///
+    /// It must be about a `T`.
+    pub(crate) unsafe fn about<T: Sync>(&self) -> &'static T {
+        // SAFETY: The promises of `new` and of the caller; a table's is never written.
+        unsafe { &*(*self.table).data.cast() }
     }
 
     /// Lets the user read `value`, or, if that is `allowed`, write it in `range`, which `set` then gets.
@@ -229,88 +246,6 @@ fn with_module(f: impl FnOnce() -> isize) -> isize {
         None => ENOENT.to_errno() as isize,
     }
 }
-
-/// A setting of the module's in the directory `kernel`: a number from 0 to `$most`, which everybody may read and the initial
-/// namespace's root write. It begins as a parameter of the module's.
-macro_rules! setting {
-    ($parameter:literal, $name:literal, $most:literal) => {
-        static VALUE: ::kernel::sync::atomic::Atomic<u32> = ::kernel::sync::atomic::Atomic::new(0);
-
-        /// The value of the moment. Any context.
-        #[inline]
-        fn value() -> u32 {
-            VALUE.load(::kernel::sync::atomic::Relaxed)
-        }
-
-        /// The sysctl; dropping takes it away.
-        pub(crate) struct Setting {
-            _header: $crate::sysctl::Header,
-        }
-
-        impl Setting {
-            /// Checks and sets what the module is loaded with: a parameter has that itself (7.3), or a reference to it.
-            ///
-            /// # Errors
-            ///
-            /// `EINVAL` if it is out of range; the log says so.
-            pub(crate) fn begin(
-                value: impl ::core::borrow::Borrow<u32>,
-            ) -> ::kernel::error::Result {
-                let value = *value.borrow();
-                if value > $most {
-                    ::kernel::pr_err!(
-                        "not loaded: {} is {}, and at most {}\n",
-                        $parameter,
-                        value,
-                        $most
-                    );
-                    return Err(::kernel::error::code::EINVAL);
-                }
-                VALUE.store(value, ::kernel::sync::atomic::Relaxed);
-                Ok(())
-            }
-
-            /// May sleep.
-            ///
-            /// # Errors
-            ///
-            /// `ENOMEM`, with a line in the log.
-            pub(crate) fn register() -> ::kernel::error::Result<Self> {
-                Ok(Self {
-                    _header: $crate::sysctl::Header::register(c"kernel", &SETTING)?,
-                })
-            }
-        }
-
-        static SETTING: $crate::sysctl::Table = $crate::sysctl::table($name, 0o644, setting);
-
-        $crate::sysctl::handler! {
-            /// For everybody, and for root.
-            setting, access
-        }
-
-        fn access(
-            access: &$crate::sysctl::Access,
-            ns: &$crate::object::PidNs,
-        ) -> ::kernel::ffi::c_int {
-            let allowed = || {
-                ns.is_initial()
-                    && $crate::imports::kernel_fn::capable(
-                        $crate::bindings::CAP_SYS_ADMIN as ::kernel::ffi::c_int,
-                    )
-            };
-            access.of(
-                allowed,
-                value() as ::kernel::ffi::c_int,
-                (0, $most),
-                |value| {
-                    VALUE.store(value as u32, ::kernel::sync::atomic::Relaxed);
-                },
-            )
-        }
-    };
-}
-pub(crate) use setting;
 
 /// A handler, by the rule for an [`Access`] from a namespace.
 macro_rules! handler {

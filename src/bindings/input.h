@@ -10,6 +10,7 @@
 #define PIDNS_VERSION "0.1.0"
 
 #include <linux/acct.h>
+#include <linux/audit.h>
 #include <linux/bpf.h>
 #include <linux/cgroup_namespace.h>
 #include <linux/cn_proc.h>

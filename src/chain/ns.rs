@@ -62,7 +62,6 @@ impl PidNs {
     }
 
     /// Whether it is `ancestor` or below it (`kernel/pid_namespace.c: pidns_is_ancestor`).
-    #[cfg(not(CONFIG_PID_NS))]
     pub(crate) fn is_within(&self, ancestor: &Self) -> bool {
         let mut above = self;
         while above.level() > ancestor.level() {
@@ -91,7 +90,6 @@ fields! {
 
 impl PidNs {
     /// Whether somebody holds it: false for one that was found under RCU and is going.
-    #[cfg_attr(not(CONFIG_DEBUG_FS), allow(dead_code))]
     pub(crate) fn has_references(&self) -> bool {
         self.reference_count() != 0
     }

@@ -44,14 +44,14 @@ pub(super) fn begin(siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo, sender:
     }
     match verdict::default_action(sig) {
         Action::Terminate => {
-            report::acted(siglock.me());
+            report::acted(siglock.me(), sig, true);
             fall::begin(siglock.me().active_ns(), sig, sender);
             // Not protected any more, and on its way out: `get_signal` sees to the rest.
             end_process(process, sig);
             sig
         }
         Action::Core => {
-            report::acted(siglock.me());
+            report::acted(siglock.me(), sig, true);
             fall::begin(siglock.me().active_ns(), sig, sender);
             dump(siglock, sig, info);
             SIGKILL
@@ -124,7 +124,7 @@ fn stop(mut siglock: OwnSiglock<'_>, sig: c_int) {
     {
         return;
     }
-    report::acted(me);
+    report::acted(me, sig, true);
     if process.flags().get() & bindings::SIGNAL_STOP_STOPPED == 0 {
         process.group_exit_code().set(sig);
     }

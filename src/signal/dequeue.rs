@@ -5,13 +5,13 @@
 use super::{
     ptrace,
     queue::Next,
+    settings,
     siglock::{
         OwnSiglock,
         Siglocked, //
     },
     sigset,
     take::take,
-    two_sided,
     verdict::{
         self,
         SIGKILL, //
@@ -114,8 +114,8 @@ fn dequeue_by_init(mut siglock: OwnSiglock<'_>, info: &Siginfo, type_: &Cell<pid
         if sig == 0 {
             return 0;
         }
-        let sender = sender.filter(|_| two_sided::is_on());
         let me = siglock.me();
+        let sender = sender.filter(|_| settings::is_two_sided(me.active_ns()));
         let immutable = me.action_flags(sig) & bindings::SA_IMMUTABLE as c_ulong != 0;
         if !immutable && sig != SIGKILL && me.ptrace() != 0 {
             ptrace::hand_over(me, sender, type_.get());

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The soft fall of a namespace. When a signal from outside ends its init by the default action, the members get that signal as
-//! well, and some time to end by themselves ([`grace`]), before the kernel kills what is left, as ever. So a server behind a
+//! well, and some time to end by themselves ([`settings::grace_ms`]), before the kernel kills what is left, as ever. So a server behind a
 //! shell that is the init runs its handler.
 //!
 //! The init waits for them at the beginning of `do_exit`: it still has its files and its terminal, orphans come to it, and
 //! whoever is outside sees a process that has not ended yet. A SIGKILL from outside ends the wait.
 
 use super::{
-    grace,
     info::{
         of_kill,
         Info, //
     },
+    settings,
     verdict::Sender,
 };
 use crate::{
@@ -50,11 +50,16 @@ use kernel::{
     },
 };
 
-/// In [`super::kept::Kept::fall`], beside the number of the signal: a thread of the init sees to it.
-const UNDER_WAY: u32 = 1 << 8;
-
+/// In [`super::kept::Kept::fall`], where the signal lies that has ended the init; 0 if it has not, or its namespace does not fall softly.
+const SIGNAL: u32 = 0x7f;
+/// As above: a thread of the init sees to it.
+const UNDER_WAY: u32 = 1 << 7;
 /// As above: who is in the init's process group has the signal already.
-const GROUP: u32 = 1 << 9;
+const GROUP: u32 = 1 << 8;
+/// As above, and not a part of the fall: the last signal that acts and that a terminal has sent to the init's whole process
+/// group; 0 if it was sent otherwise since.
+const TO_GROUP: u32 = SIGNAL << TO_GROUP_SHIFT;
+const TO_GROUP_SHIFT: u32 = 16;
 
 /// After how long the init looks first whether all are gone, and at the latest again, in milliseconds. Nothing tells it:
 /// `free_pid` does so only when no more numbers are given out.
@@ -64,28 +69,35 @@ const LOOK_MS: u32 = 16;
 /// The init of `ns` ends by `sig`, which is from this `sender` and has its default action: from outside, the fall is soft. The
 /// `siglock` of the init is held.
 pub(super) fn begin(ns: &PidNs, sig: c_int, sender: Sender) {
-    if sender == Sender::Ancestor && grace::ms() != 0 {
-        let kept = ns.kept();
-        let is_to_group = kept.to_group.load(Ordering::Relaxed) == sig as u32;
-        let group = if is_to_group { GROUP } else { 0 };
-        kept.fall.store(sig as u32 | group, Ordering::Relaxed);
+    if sender == Sender::Ancestor && settings::grace_ms(ns) != 0 {
+        change(ns, |word| {
+            let to_group = word & TO_GROUP;
+            let is_to_group = to_group == (sig as u32) << TO_GROUP_SHIFT;
+            to_group | sig as u32 | if is_to_group { GROUP } else { 0 }
+        });
     }
 }
 
 /// A `sig` that acts is sent to the init of `ns`, if `to_group` by a terminal and to its whole process group. (Of what a task sends
 /// to a group, some of that may not get it: permissions are asked for each.) The `siglock` of the init is held.
 pub(super) fn sent(ns: &PidNs, sig: c_int, to_group: bool) {
-    let kept = &ns.kept().to_group;
-    if to_group {
-        kept.store(sig as u32, Ordering::Relaxed);
-    } else if kept.load(Ordering::Relaxed) == sig as u32 {
-        kept.store(0, Ordering::Relaxed);
+    let this = (sig as u32) << TO_GROUP_SHIFT;
+    let there = ns.kept().fall.load(Ordering::Relaxed) & TO_GROUP;
+    if to_group || there == this {
+        let to_group = if to_group { this } else { 0 };
+        change(ns, |word| word & !TO_GROUP | to_group);
     }
 }
 
 /// What is left of `ns` is killed at once; or the init of `ns` does not end after all. Any context.
 pub(super) fn cut_short(ns: &PidNs) {
-    ns.kept().fall.store(0, Ordering::Relaxed);
+    change(ns, |word| word & TO_GROUP);
+}
+
+/// Any context: whoever changes it may be met by the end of a wait.
+fn change(ns: &PidNs, f: impl Fn(u32) -> u32) {
+    let fall = &ns.kept().fall;
+    let _ = fall.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| Some(f(word)));
 }
 
 wrap! {
@@ -111,16 +123,18 @@ wrap! {
 #[inline(never)]
 fn fall(me: &Current, ns: &PidNs) {
     let fall = &ns.kept().fall;
-    let sig = fall.load(Ordering::Relaxed);
-    if sig == 0 || sig & UNDER_WAY != 0 {
+    let word = fall.load(Ordering::Relaxed);
+    if word & SIGNAL == 0 || word & UNDER_WAY != 0 {
         return;
     }
     let Some(_loaded) = Loaded::get() else {
         return;
     };
-    let claimed = fall.compare_exchange(sig, sig | UNDER_WAY, Ordering::Relaxed, Ordering::Relaxed);
-    if claimed.is_ok() {
-        wait_for_members(me, ns, (sig & !GROUP) as c_int, sig & GROUP != 0);
+    let claimed = fall.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+        (word & SIGNAL != 0 && word & UNDER_WAY == 0).then_some(word | UNDER_WAY)
+    });
+    if let Ok(word) = claimed {
+        wait_for_members(me, ns, (word & SIGNAL) as c_int, word & GROUP != 0);
         cut_short(ns);
     }
 }
@@ -129,9 +143,10 @@ fn fall(me: &Current, ns: &PidNs) {
 /// no more time. May sleep.
 fn wait_for_members(me: &Current, ns: &PidNs, sig: c_int, group_has_it: bool) {
     let began = Instant::<Monotonic>::now();
-    let left = || i64::from(grace::ms()) - began.elapsed().as_millis();
+    let left = || i64::from(settings::grace_ms(ns)) - began.elapsed().as_millis();
     let goes_on = || {
-        ns.kept().fall.load(Ordering::Relaxed) != 0 && left() > 0 && !me.signal().is_oom_victim()
+        let is_soft = ns.kept().fall.load(Ordering::Relaxed) & SIGNAL != 0;
+        is_soft && left() > 0 && !me.signal().is_oom_victim()
     };
     let mut look = FIRST_LOOK_MS;
     me.forget_sigkill();

@@ -26,8 +26,8 @@ pub(crate) struct Kept {
     pub(super) acted: AtomicU32,
     /// How the namespace falls, when its init ends ([`super::fall`]).
     pub(super) fall: AtomicU32,
-    /// The last signal that acts and that a terminal has sent to the init's whole process group; 0 if it was sent otherwise since.
-    pub(super) to_group: AtomicU32,
+    /// What is said of it ([`super::settings`]).
+    pub(super) settings: AtomicU32,
 }
 
 const _: () = assert!(

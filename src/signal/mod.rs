@@ -9,10 +9,11 @@
 //! taken ([`take`], [`ptrace`]). Between the two, each queued signal itself tells where it came
 //! from ([`queue`]).
 
+#[cfg(CONFIG_AUDIT)]
+mod audit;
 mod default_action;
 mod dequeue;
 mod fall;
-pub(crate) mod grace;
 mod info;
 mod kept;
 mod pending;
@@ -22,6 +23,7 @@ mod queue;
 mod report;
 mod send;
 mod sender;
+pub(crate) mod settings;
 mod shield;
 mod siginfo;
 mod siglock;
@@ -30,11 +32,9 @@ mod take;
 mod target;
 pub(crate) mod terminal;
 mod to_init;
-pub(crate) mod two_sided;
 mod verdict;
 mod window;
 
-#[cfg(CONFIG_DEBUG_FS)]
 pub(crate) use report::counts;
 /// What replaces the kernel's functions.
 pub(crate) use {

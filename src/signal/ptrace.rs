@@ -5,6 +5,7 @@
 use super::{
     info::of_kill,
     sender::is_outside,
+    settings,
     siglock::{
         OwnSiglock,
         Thread, //
@@ -12,7 +13,6 @@ use super::{
     sigset::Sigset,
     take::take,
     to_init::queue_again,
-    two_sided,
     verdict::{
         self,
         Disposition,
@@ -108,8 +108,8 @@ pub(crate) fn shows_signal(registers: &Registers) -> bool {
         || me.ptrace() != 0
             && me.signal().flags() & bindings::SIGNAL_UNKILLABLE != 0
             && shows_fault(registers)
-            && two_sided::is_on()
             && !me.active_ns().is_initial()
+            && settings::is_two_sided(me.active_ns())
             && keep(registers)
 }
 
@@ -184,7 +184,7 @@ fn stop(
         let_fault_pass(me, sig);
         return sig;
     }
-    let sender = match (two_sided::is_on(), injected) {
+    let sender = match (settings::is_two_sided(me.active_ns()), injected) {
         (false, _) => None,
         (true, true) if tracer_outside => Some(Sender::Ancestor),
         (true, true) => Some(Sender::Inside),
@@ -228,7 +228,7 @@ fn is_traced_from_outside(me: &Thread) -> bool {
 /// taken the protection away: nothing keeps an init that has no handler from faulting again, for ever.
 fn let_fault_pass(me: &Thread, sig: c_int) {
     let is_default = me.disposition(sig) == Disposition::Default;
-    if is_default && !me.blocked().has(sig) && two_sided::is_on() {
+    if is_default && !me.blocked().has(sig) && settings::is_two_sided(me.active_ns()) {
         let flags = me.process().flags();
         flags.set(flags.get() & !bindings::SIGNAL_UNKILLABLE);
     }

@@ -2,9 +2,14 @@
 
 //! Why a signal to a namespace's init acts, or does not: told as it happens, and counted.
 
+#[cfg(CONFIG_AUDIT)]
+use super::audit;
 use super::{
+    settings::{
+        self,
+        Rule, //
+    },
     siglock::Thread,
-    two_sided,
     verdict::{
         judge_taken,
         Disposition,
@@ -32,7 +37,6 @@ fn count(counter: &AtomicU32) {
 
 /// How many signals to the init of `ns` its protection has dropped, and how many from ancestors, or from the init itself,
 /// had their default action. If RCU alone keeps `ns`, the answer is right if it has a reference left afterwards.
-#[cfg(CONFIG_DEBUG_FS)]
 pub(crate) fn counts(ns: &PidNs) -> (u32, u32) {
     let kept = ns.kept();
     (
@@ -51,7 +55,7 @@ pub(super) fn sent(
     verdict: Verdict,
 ) {
     // Others act when `to_init` or `default_action` says so, or when they are taken.
-    let at_once = || sig == SIGKILL || !two_sided::is_on();
+    let at_once = || sig == SIGKILL || !settings::is_two_sided(ns);
     judged(ns, t, sig, false, sender, disposition, verdict, at_once);
 }
 
@@ -93,13 +97,22 @@ fn judged(
         count(&ns.kept().dropped);
     }
     if verdict == Verdict::Act && sender.is_some_and(Sender::acts) && at_once() {
-        count(&ns.kept().acted);
+        if sig != SIGKILL && Rule::of(ns) == Rule::Tell {
+            count(&ns.kept().acted);
+        } else {
+            acted(t, sig, taken);
+        }
     }
 }
 
-/// A signal from an ancestor, or of its own, has its default action on the init that `t` belongs to. Any context.
-pub(super) fn acted(t: &Thread) {
+/// A signal from an ancestor, or of its own, has its default action on the init that `t` belongs to: the current task sends it, or
+/// has `taken` it. Any context.
+pub(super) fn acted(t: &Thread, sig: c_int, taken: bool) {
     count(&t.active_ns().kept().acted);
+    #[cfg(CONFIG_AUDIT)]
+    audit::acted(t, sig, taken);
+    #[cfg(not(CONFIG_AUDIT))]
+    let _ = (sig, taken);
 }
 
 /// As `events.h` has words for it.

@@ -10,6 +10,7 @@
 //! It lies in the half of the slave's `flags` that the kernel does not use on 64 bits, and goes with the terminal. It counts only if
 //! the module was complete when the master was opened, and has not gone since.
 
+use super::settings;
 use crate::{
     bindings::{
         self,
@@ -29,7 +30,6 @@ use crate::{
         Object,
         PidNs, //
     },
-    sysctl::setting,
     task::Current,
 };
 use core::sync::atomic::{
@@ -40,8 +40,6 @@ use kernel::{
     ffi::c_ulong,
     prelude::*, //
 };
-
-setting!("terminal", c"pidns_terminal", 1);
 
 objects! {
     /// A terminal: one side of it.
@@ -193,7 +191,7 @@ pub(super) fn is_from_outside(me: &Current, sig: c_int, ns: &PidNs) -> bool {
     message & !0xffff == SENT
         && message as c_int & 0xff == sig
         && level < ns.level()
-        && value() != 0
+        && settings::TERMINAL.of(ns) != 0
         && module::is_live()
         && kernel_fn::in_task()
 }

@@ -9,6 +9,7 @@ use super::{
         Kind, //
     },
     queue, report, sender,
+    settings::Rule,
     shield::Shield,
     siginfo::{
         looks_different,
@@ -20,7 +21,6 @@ use super::{
         Thread, //
     },
     sigset::Sigset,
-    two_sided,
     verdict::{
         self,
         Action,
@@ -71,9 +71,8 @@ impl Sent<'_> {
         if !verdict::is_signal(self.sig) {
             return self.pass_on(self.info);
         }
-        let two_sided = two_sided::is_on();
-        let said = self.sender;
-        if two_sided {
+        let (rule, said) = (Rule::of(ns), self.sender);
+        if rule != Rule::Mainline {
             self.sender = sender::behind(said, &self.me, self.sig, self.info, t, self.type_, ns);
         }
         if self.sig == SIGKILL && !self.may_be_inside() {
@@ -82,19 +81,29 @@ impl Sent<'_> {
         let disposition = t.disposition(self.sig);
         let verdict = if t.process().is_unkillable() {
             let held = t.holds(self.sig);
-            let verdict = verdict::judge(two_sided, self.sig, self.sender, disposition, held);
+            let two_sided = rule != Rule::Mainline;
+            let mut verdict = verdict::judge(two_sided, self.sig, self.sender, disposition, held);
             // Before it acts: what is told here must not wait for what it does.
             report::sent(ns, t, self.sig, self.sender, disposition, verdict);
+            if rule == Rule::Tell {
+                self.sender = said;
+                verdict = verdict::judge(false, self.sig, said, disposition, held);
+            }
             if matches!(verdict, Verdict::Ignore | Verdict::Drop) && self.leaves_nothing() {
                 return 0;
             }
             Some(verdict)
         } else {
-            if two_sided && self.comes_too_late(disposition) {
+            if rule == Rule::TwoSided && self.comes_too_late(disposition) {
                 report::sent(ns, t, self.sig, self.sender, disposition, Verdict::Drop);
                 return 0;
             }
             // On its way out.
+            self.sender = if rule == Rule::Tell {
+                said
+            } else {
+                self.sender
+            };
             None
         };
         let mut seen;
@@ -106,7 +115,7 @@ impl Sent<'_> {
             }
             _ => self.info,
         };
-        self.carry_out(info, verdict.filter(|_| two_sided))
+        self.carry_out(info, verdict.filter(|_| rule == Rule::TwoSided))
     }
 
     /// Does what the `verdict` on it says, or what mainline does; `info` is what the target sees.
@@ -232,11 +241,11 @@ fn send_acting(
     let process = t.process();
     if result == 0 && process.is_exiting() {
         // Another thread was chosen to take it, and the process ended at once.
-        report::acted(t);
+        report::acted(t, sig, false);
         fall::begin(t.active_ns(), sig, sender);
     } else if result == 0 && queue.signals().has(sig) {
         if takes && verdict::default_action(sig) == Action::Terminate {
-            report::acted(t);
+            report::acted(t, sig, false);
             fall::begin(t.active_ns(), sig, sender);
             default_action::end_process(process, sig);
         } else {

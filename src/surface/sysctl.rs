@@ -66,9 +66,9 @@ impl Sysctls {
 
 // Everybody may try to write it: the handler decides.
 #[cfg(CONFIG_CHECKPOINT_RESTORE)]
-static LAST_PID: Table = table(c"ns_last_pid", 0o666, last_pid);
+static LAST_PID: [Table; 1] = [table(c"ns_last_pid", 0o666, last_pid)];
 #[cfg(CONFIG_MEMFD_CREATE)]
-static MEMFD_NOEXEC: Table = table(c"memfd_noexec", 0o644, memfd_noexec);
+static MEMFD_NOEXEC: [Table; 1] = [table(c"memfd_noexec", 0o644, memfd_noexec)];
 
 handler! {
     /// The number that was given last in the current task's namespace: the next is searched behind it.

@@ -218,6 +218,8 @@ const GROUPS: &[Group] = &[
             observe::namespace_events::TESTS,
             observe::counts::TESTS,
             observe::namespaces::TESTS,
+            observe::proc_list::TESTS,
+            observe::audit::TESTS,
         ],
     },
     Group {
@@ -274,6 +276,7 @@ const GROUPS: &[Group] = &[
             load::user_memory::OF_BOTH,
             load::cycles::TESTS,
             observe::unload::TESTS,
+            observe::proc_list::LOADS,
             faults::load::TESTS,
             load::cycles::STORMS,
         ],
@@ -288,6 +291,7 @@ const GROUPS: &[Group] = &[
             two_sided::settings::LOADS,
             load::user_memory::OF_BOTH,
             observe::unload::TESTS,
+            observe::proc_list::LOADS,
         ],
     },
     Group {

@@ -7,6 +7,8 @@ pub const PATH: &str = "/proc/sys/kernel/pidns_two_sided_init";
 
 const MAINLINE: i32 = 0;
 const TWO_SIDED: i32 = 1;
+/// Mainline's verdict, and what the other would have been is told.
+pub const TELL: i32 = 2;
 
 /// Whether both verdicts are there to choose from: the module is loaded.
 pub fn is_there() -> bool {

@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = tests![300;
     what_is_asked_for_or_does_nothing_is_not_counted,
     dropped_when_taken,
     dropped_by_mainlines_verdict,
+    what_two_sides_would_do,
     stopped_from_outside,
     ended_from_outside,
     ended_by_a_blocked_signal,
@@ -111,6 +112,23 @@ fn dropped_by_mainlines_verdict() {
     init.kill(libc::SIGCONT);
     init.check_alive();
     init.end();
+}
+
+/// By the rule that only tells.
+fn what_two_sides_would_do() {
+    start();
+    mode::set(mode::TELL);
+    let (init, inode) = init(|_| {
+        let member = fork(|_| check!(kill(1, libc::SIGTERM), Ok(())));
+        check!(member.wait(), End::Exit(0));
+    });
+    for signal in [libc::SIGTERM, libc::SIGQUIT, libc::SIGTSTP] {
+        init.kill(signal);
+    }
+    init.check_alive();
+    check!(counts(inode), (1, 3));
+    init.kill(libc::SIGKILL);
+    check!(init.wait(), End::Killed(libc::SIGKILL));
 }
 
 fn stopped_from_outside() {

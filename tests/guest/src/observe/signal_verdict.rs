@@ -21,6 +21,7 @@ pub const TESTS: &[Test] = tests![300;
     a_blocked_signal_from_inside,
     a_blocked_signal_from_outside,
     mainlines_verdict,
+    what_two_sides_would_do,
     a_traced_init,
 ];
 
@@ -244,6 +245,29 @@ fn mainlines_verdict() {
     check!(
         words(&trace.verdicts(inode, libc::SIGHUP)),
         ["send ancestor default drop"]
+    );
+    check!(
+        words(&trace.verdicts(inode, libc::SIGTERM)),
+        ["send ancestor default keep", "take other default drop"]
+    );
+    init.end();
+}
+
+/// What is blocked when it comes, nothing is known of later.
+fn what_two_sides_would_do() {
+    start();
+    mode::set(mode::TELL);
+    let trace = Trace::start();
+    let init = new_ns(|channel| block_for_a_while(channel, || ()));
+    init.receive();
+    let inode = inode_of(init.pid, "pid");
+    init.kill(libc::SIGTERM);
+    init.kill(libc::SIGHUP);
+    init.send(0);
+    init.check_alive();
+    check!(
+        words(&trace.verdicts(inode, libc::SIGHUP)),
+        ["send ancestor default act"]
     );
     check!(
         words(&trace.verdicts(inode, libc::SIGTERM)),

@@ -2,26 +2,49 @@
 
 use nix::errno::Errno;
 
-use crate::harness::Test;
+use crate::harness::{kernel, scale, Test};
 use crate::load::{load_now, load_with, make_sure, unload_soon};
 use crate::mode;
-use crate::privilege::{become_nobody, drop_capability, CAP_SYS_ADMIN};
+use crate::ns_file::NsFile;
+use crate::privilege::{become_nobody, become_user_with_namespace, drop_capability, CAP_SYS_ADMIN};
 use crate::proc_fs::Proc;
-use crate::process::{fork, new_ns, End};
+use crate::process::{echo, fork, new_ns, sleep_for_ever, wait_for_message, Child, End};
+use crate::report::skip;
+use crate::send_signal::SEND_CALLS;
+use crate::signal_state;
 
-pub const TESTS: &[Test] = tests![the_values, who_may_write];
+pub const TESTS: &[Test] = tests![
+    the_values,
+    who_may_write,
+    a_namespace_has_its_parents,
+    a_namespace_has_its_own,
+    what_is_said_from_outside,
+    the_rule_of_each_namespace,
+    the_grace_of_each_namespace,
+    nothing_is_left_in_memory,
+];
 /// Of those that load the module anew.
-pub const LOADS: &[Test] = tests![300; without_parameters, a_parameter_out_of_range];
+pub const LOADS: &[Test] = tests![300;
+    without_parameters,
+    a_parameter_out_of_range,
+    a_namespaces_own_stay,
+];
 
 /// A setting: its name without `pidns_`, the value that the module begins with, and the highest.
 const SETTINGS: [(&str, u32, u32); 3] = [
-    ("two_sided_init", 1, 1),
+    ("two_sided_init", 1, 2),
     ("grace_ms", 10_000, 3_600_000),
     ("terminal", 1, 1),
 ];
 
 fn path(name: &str) -> String {
     format!("sys/kernel/pidns_{name}")
+}
+
+#[track_caller]
+fn value(name: &str) -> i32 {
+    let text = Proc::at("/proc").read(&path(name)).expect(name);
+    text.trim().parse().expect("a number")
 }
 
 #[track_caller]
@@ -68,8 +91,175 @@ fn who_may_write() {
         check_read_only("by root without CAP_SYS_ADMIN");
     });
     check!(weak_root.wait(), End::Exit(0));
-    let init = new_ns(|_| check_read_only("by an init"));
-    check!(init.wait(), End::Exit(0));
+    // Its own user's, but not of the namespace.
+    let stranger = new_ns(|_| {
+        become_user_with_namespace();
+        check_read_only("by root of another user namespace");
+    });
+    check!(stranger.wait(), End::Exit(0));
+}
+
+/// Sets one in the caller's namespace.
+#[track_caller]
+fn set(name: &str, value: u32) {
+    let written = Proc::at("/proc").write(&path(name), &value.to_string());
+    check!(written, Ok(()), "{name}={value}");
+}
+
+fn a_namespace_has_its_parents() {
+    mode::two_sided();
+    mode::set_grace(10_000);
+    let outer = new_ns(|channel| {
+        let inner = new_ns(|channel| loop {
+            let values = SETTINGS.map(|(name, ..)| value(name));
+            channel.send_all(&values);
+            channel.receive();
+        });
+        while channel.receive_or_end().is_some() {
+            channel.send_all(&inner.receive_all());
+            inner.send(0);
+        }
+    });
+    let values = || {
+        outer.send(0);
+        outer.receive_all()
+    };
+    check!(values(), [1, 10_000, 1]);
+    // The one that was asked for before may be there yet.
+    let changed = [("two_sided_init", 0), ("grace_ms", 77), ("terminal", 0)];
+    for (name, value) in changed {
+        set(name, value);
+    }
+    values();
+    check!(values(), [0, 77, 0], "after a change");
+    outer.end();
+}
+
+/// Whoever is root of a namespace's user namespace sets it; all others go on as before.
+fn a_namespace_has_its_own() {
+    mode::two_sided();
+    mode::set_grace(10_000);
+    let owner = fork(|_| {
+        become_user_with_namespace();
+        let init = new_ns(|channel| {
+            for (name, _, most) in SETTINGS {
+                for value in [0, most, 1] {
+                    set(name, value);
+                    check_value(name, value, "as an init has set it");
+                }
+                let inner = new_ns(|_| {
+                    check_value(name, 1, "in a namespace below");
+                    set(name, 0);
+                    check_value(name, 0, "as it has set it");
+                });
+                check!(inner.wait(), End::Exit(0));
+                check_value(name, 1, "when the one below has set it");
+            }
+            channel.send(0);
+            wait_for_message(channel);
+        });
+        init.receive();
+        check_read_only("by the owner, from the initial namespace");
+    });
+    check!(owner.wait(), End::Exit(0));
+    for (name, usual, _) in SETTINGS {
+        check_value(name, usual, "in the initial namespace");
+    }
+}
+
+/// As by `nsenter`.
+fn what_is_said_from_outside() {
+    mode::two_sided();
+    let init = new_ns(echo);
+    let entered = fork(|_| {
+        check!(NsFile::of(init.pid).enter(0), Ok(()));
+        let member = fork(|_| set("two_sided_init", 0));
+        check!(member.wait(), End::Exit(0));
+    });
+    check!(entered.wait(), End::Exit(0));
+    init.kill(libc::SIGTERM);
+    init.check_alive();
+    check_value("two_sided_init", 1, "out here");
+    init.end();
+}
+
+/// An init that has set the rule of its namespace.
+fn with_rule(rule: u32) -> Child {
+    let init = new_ns(|channel| {
+        signal_state::reset();
+        set("two_sided_init", rule);
+        channel.send(0);
+        echo(channel);
+    });
+    init.receive();
+    init
+}
+
+fn the_rule_of_each_namespace() {
+    mode::two_sided();
+    for here in [1, 0, 2] {
+        mode::set(here);
+        let (mainlines, told, two_sided) = (with_rule(0), with_rule(2), with_rule(1));
+        for call in SEND_CALLS {
+            for init in [&mainlines, &told] {
+                check!(call.send(init.pid, libc::SIGTERM), Ok(()));
+                init.check_alive();
+            }
+        }
+        two_sided.kill(libc::SIGTERM);
+        check!(two_sided.wait(), End::Killed(libc::SIGTERM), "{here} here");
+        mainlines.end();
+        told.end();
+    }
+}
+
+fn the_grace_of_each_namespace() {
+    mode::two_sided();
+    mode::set_grace(600_000);
+    let init = new_ns(|channel| {
+        signal_state::reset();
+        fork(|_| {
+            signal_state::ignore(libc::SIGTERM);
+            sleep_for_ever();
+        });
+        set("grace_ms", 0);
+        channel.send(0);
+        sleep_for_ever();
+    });
+    init.receive();
+    init.kill(libc::SIGTERM);
+    check!(init.wait(), End::Killed(libc::SIGTERM));
+}
+
+/// The next namespace may have the memory of one that said something.
+fn nothing_is_left_in_memory() {
+    mode::two_sided();
+    mode::set_grace(10_000);
+    for _ in 0..scale(200, 50) {
+        let init = new_ns(|_| {
+            for (name, usual, _) in SETTINGS {
+                check_value(name, usual, "at first");
+                set(name, 0);
+            }
+        });
+        check!(init.wait(), End::Exit(0));
+    }
+}
+
+/// Takeover mode: those that live while the module is away.
+fn a_namespaces_own_stay() {
+    make_sure();
+    if !kernel().starts_with("takeover") {
+        skip("here a namespace keeps the module");
+    }
+    let (mainlines, usual) = (with_rule(0), new_ns(echo));
+    unload_soon();
+    load_now();
+    mainlines.kill(libc::SIGTERM);
+    mainlines.check_alive();
+    usual.kill(libc::SIGTERM);
+    check!(usual.wait(), End::Killed(libc::SIGTERM));
+    mainlines.end();
 }
 
 fn without_parameters() {
@@ -85,7 +275,7 @@ fn without_parameters() {
 fn a_parameter_out_of_range() {
     make_sure();
     unload_soon();
-    for parameters in [c"two_sided_init=2", c"grace_ms=3600001", c"terminal=2"] {
+    for parameters in [c"two_sided_init=3", c"grace_ms=3600001", c"terminal=2"] {
         check!(load_with(parameters), Err(Errno::EINVAL), "{parameters:?}");
         let there = std::path::Path::new("/sys/module/pidns").exists();
         check!(there, false, "the module after {parameters:?}");

@@ -19,7 +19,6 @@ pub const TESTS: &[Test] = tests![
     the_values,
     who_may_write,
     from_another_user_namespace,
-    from_another_pid_namespace,
     a_descriptor_that_is_passed_on,
     a_child_for_whom_the_next_is_another,
     it_acts_at_once,
@@ -38,11 +37,11 @@ fn there_only_with_the_module() {
 
 fn the_values() {
     mode::two_sided();
-    for text in ["0", "1", "0\n", "1\n", " 1", "0"] {
+    for text in ["0", "1", "0\n", "1\n", " 1", "2", "0"] {
         check!(set(text), Ok(()), "{text:?}");
         check!(mode::get().to_string(), text.trim(), "after {text:?}");
     }
-    for wrong in ["2", "-1", "10", "x", "99999999999", "1x"] {
+    for wrong in ["3", "-1", "10", "x", "99999999999", "1x"] {
         check!(set(wrong), Err(Errno::EINVAL), "{wrong:?}");
         check!(mode::get(), 0, "after {wrong:?}");
     }
@@ -95,20 +94,6 @@ fn from_another_user_namespace() {
     check!(mode::get(), 1);
 }
 
-fn from_another_pid_namespace() {
-    mode::two_sided();
-    let outer = Proc::at("/proc");
-    let init = new_ns(|_| {
-        check_read_only(&outer, "by an init through the initial namespace's procfs");
-        let own = Proc::mount();
-        check_read_only(&own, "by an init through its own procfs");
-        let member = fork(|_| check_read_only(&own, "by a member"));
-        check!(member.wait(), End::Exit(0));
-    });
-    check!(init.wait(), End::Exit(0));
-    check!(mode::get(), 1);
-}
-
 /// It is the one who writes that counts, not the one who opened.
 fn a_descriptor_that_is_passed_on() {
     mode::two_sided();
@@ -117,11 +102,8 @@ fn a_descriptor_that_is_passed_on() {
         .open(mode::PATH)
         .expect(mode::PATH);
     let init = new_ns(|_| {
-        check!(
-            nix::unistd::write(&file, b"0"),
-            Err(Errno::EPERM),
-            "an init's write"
-        );
+        check!(nix::unistd::write(&file, b"0"), Ok(1), "an init's write");
+        check!(mode::get(), 0, "in its namespace");
     });
     check!(init.wait(), End::Exit(0));
     check!(mode::get(), 1);

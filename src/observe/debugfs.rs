@@ -2,18 +2,22 @@
 
 //! `pidns/namespaces` in debugfs: a header, and a line for each pid namespace of the machine.
 //!
-//! They come in the order in which they were made, so a child is always behind its parent. The file is read
-//! piece by piece, each under RCU: a namespace that lives all the while is there once, whatever comes
-//! and goes around it.
-//!
 //! (Not by `kernel::debugfs`: an open file of that does not keep the module, and calls into it when it
 //! is closed.)
 
+use super::walk::{
+    lines,
+    seq_open,
+    Item,
+    NewFile,
+    Operations,
+    OrNone,
+    SKIP, //
+};
 use crate::{
     bindings::{
         self,
         file_operations,
-        loff_t,
         seq_operations, //
     },
     compat::this_module,
@@ -23,17 +27,10 @@ use crate::{
         Held, //
     },
     hook::callbacks,
-    imports::{
-        kernel_fn,
-        PID_NS_TREE, //
-    },
     object::{
         fields,
         objects,
-        FromC,
         Inode,
-        IntoC,
-        Object,
         Pid,
         PidNs,
         PidType,
@@ -41,13 +38,7 @@ use crate::{
     },
     signal,
 };
-use core::{
-    mem, ptr,
-    sync::atomic::{
-        AtomicI64,
-        Ordering, //
-    },
-};
+use core::ptr;
 use kernel::{
     fmt::{
         self,
@@ -64,8 +55,6 @@ use kernel::{
 objects! {
     /// A directory in debugfs.
     Directory(bindings::dentry);
-    /// A file that is being opened.
-    NewFile(bindings::file);
 }
 
 counted! {
@@ -80,7 +69,6 @@ exports! {
         name: &CStr, mode: u16, parent: &Directory, data: *mut c_void, more_data: *const c_void,
         operations: &'static Operations<file_operations>
     ) -> *mut bindings::dentry = debugfs_create_file_full;
-    seq_open(file: &NewFile, operations: &'static Operations<seq_operations>) -> c_int = seq_open;
 }
 
 /// The directory in debugfs; dropping removes it, when nobody is reading any more. A file that is open keeps
@@ -108,21 +96,6 @@ impl Tree {
     }
 }
 
-/// What the kernel calls.
-pub(super) struct Operations<T>(T);
-
-// SAFETY: The kernel only reads them.
-unsafe impl<T> Sync for Operations<T> {}
-
-impl<T> IntoC for &'static Operations<T> {
-    type C = *const T;
-
-    #[inline(always)]
-    fn into_c(self) -> *const T {
-        &raw const self.0
-    }
-}
-
 static FILE: Operations<file_operations> = Operations(file_operations {
     owner: this_module(),
     open: Some(open),
@@ -132,101 +105,11 @@ static FILE: Operations<file_operations> = Operations(file_operations {
     ..pin_init::zeroed()
 });
 
-static LINES: Operations<seq_operations> = Operations(seq_operations {
-    start: Some(start),
-    stop: Some(stop),
-    next: Some(next),
-    show: Some(show),
-});
-
-// SAFETY: It is transparent over an `Opaque` of that.
-unsafe impl Object for SeqFile {
-    type C = bindings::seq_file;
-}
-
-/// What there is a line for. RCU keeps it from `start` to `stop`.
-enum Item<'rcu> {
-    Header,
-    Namespace(&'rcu PidNs),
-}
-
-/// The header's address.
-const HEADER: *mut c_void = ptr::without_provenance_mut(1);
-
-impl FromC for Item<'_> {
-    type C = *mut c_void;
-
-    unsafe fn from_c(item: *mut c_void) -> Self {
-        match item {
-            HEADER => Self::Header,
-            // SAFETY: The caller's promise.
-            ns => Self::Namespace(unsafe { PidNs::from_ptr(ns.cast()) }),
-        }
-    }
-}
-
-impl Item<'_> {
-    /// As the kernel keeps it.
-    fn into_raw(self) -> *mut c_void {
-        match self {
-            Self::Header => HEADER,
-            Self::Namespace(ns) => ns.as_ptr().cast(),
-        }
-    }
-
-    /// Where it is: 0 is the header's place, any other is the number (`ns_id`) of a namespace, by which they are
-    /// ordered, and which is never used twice.
-    fn position(&self) -> loff_t {
-        match self {
-            Self::Header => 0,
-            Self::Namespace(ns) => kernel_fn::ns_id(ns) as loff_t,
-        }
-    }
-
-    /// The next.
-    fn following<'rcu>(&self, _rcu: &'rcu rcu::Guard) -> Option<Item<'rcu>> {
-        let before = match self {
-            Self::Header => ptr::null_mut(),
-            Self::Namespace(ns) => ns.as_ptr(),
-        };
-        // SAFETY: RCU, from `start` to `stop`, keeps the list and what was found in it.
-        let ns = unsafe { FromC::from_c(bindings::pidns_next_ns(PID_NS_TREE.get(), before)) };
-        Option::map(ns, Item::Namespace)
-    }
-}
-
-/// To `seq_file`: there is no line for this one.
-const SKIP: c_int = 1;
+static LINES: Operations<seq_operations> = lines(show);
 
 callbacks! {
     fn open(_inode: &Inode, file: &NewFile) -> c_int {
         seq_open(file, &LINES)
-    }
-
-    /// Begins at a position; if what was there is gone, with the next. Under RCU from here to [`stop`].
-    fn start(_to: &SeqFile, position: &AtomicI64) -> *mut c_void {
-        let rcu = rcu::read_lock();
-        let mut item = Some(Item::Header);
-        let position = position.load(Ordering::Relaxed);
-        while let Some(before) = item.take_if(|item| item.position() < position) {
-            item = before.following(&rcu);
-        }
-        let item = item.map_or(ptr::null_mut(), Item::into_raw);
-        mem::forget(rcu);
-        item
-    }
-
-    fn stop(_to: &SeqFile, _item: *mut c_void) {
-        // SAFETY: Begun in `start`.
-        unsafe { bindings::rcu_read_unlock() };
-    }
-
-    fn next(_to: &SeqFile, item: Item<'_>, position: &AtomicI64) -> *mut c_void {
-        let rcu = rcu::read_lock();
-        let next = item.following(&rcu);
-        let behind = position.load(Ordering::Relaxed) + 1;
-        position.store(next.as_ref().map_or(behind, Item::position), Ordering::Relaxed);
-        next.map_or(ptr::null_mut(), Item::into_raw)
     }
 
     fn show(to: &SeqFile, item: Item<'_>) -> c_int {
@@ -349,17 +232,5 @@ impl Display for Name {
         let length = self.0.iter().position(|&byte| byte == 0);
         let name = &self.0[..length.unwrap_or(self.0.len())];
         Display::fmt(BStr::from_bytes(name), f)
-    }
-}
-
-/// Something, or a dash.
-struct OrNone<T>(Option<T>);
-
-impl<T: Display> Display for OrNone<T> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(it) => it.fmt(f),
-            None => f.pad("-"),
-        }
     }
 }
