@@ -56,6 +56,10 @@ module! {
             default: 1,
             description: "1: a Ctrl-C that somebody outside has typed at the terminal of a namespace's init counts as from outside (default); 0: mainline's rule. Later: sysctl kernel.pidns_terminal",
         },
+        reap_orphans: u32 {
+            default: 0,
+            description: "1: an orphan that a namespace's init was given, and that this says nothing about, is reaped when it ends; 0: it is the init's to wait for, as in mainline (default). Later: sysctl kernel.pidns_reap_orphans",
+        },
         grace_ms: u32 {
             default: 10000,
             description: "How many milliseconds the members of a namespace have to end by themselves when a signal from outside has ended its init (default 10000); 0: none, as in mainline. Later: sysctl kernel.pidns_grace_ms",
@@ -103,6 +107,7 @@ impl kernel::Module for Pidns {
         let namespaces = namespace::Namespaces::new()?;
         settings::RULE.begin(module_parameters::two_sided_init.value())?;
         settings::GRACE_MS.begin(module_parameters::grace_ms.value())?;
+        settings::REAP_ORPHANS.begin(module_parameters::reap_orphans.value())?;
         settings::TERMINAL.begin(module_parameters::terminal.value())?;
         signal::terminal::begin();
         let hooks = symbols.arm(module_parameters::direct.value().ne(&0))?;

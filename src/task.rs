@@ -83,6 +83,8 @@ fields! {
     SignalStruct {
         /// How many threads have not exited.
         once live: i32 = live.counter;
+        /// The pid by which the process is known, until its last thread was reaped.
+        once tgid<'rcu>: Option<&'rcu Pid> = pids[bindings::pid_type_PIDTYPE_TGID as usize];
         /// The process group's pid. Written under `tasklist_lock`.
         once group: *mut bindings::pid = pids[bindings::pid_type_PIDTYPE_PGID as usize];
         /// The memory of a process that the OOM killer wants back; else null.

@@ -15,5 +15,6 @@ hooks! {
     send_signal_locked => signal::send_signal_locked, replaced;
     dequeue_signal => signal::dequeue_signal, wrapped;
     exit_signals => signal::exit_signals, wrapped;
+    do_notify_parent => signal::do_notify_parent, wrapped;
     ptrace_stop => signal::ptrace_stop, kept when signal::shows_signal;
 }

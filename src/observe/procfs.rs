@@ -133,7 +133,7 @@ callbacks! {
 fn show_header(to: &SeqFile) -> c_int {
     seq_print!(
         to,
-        "{:>10} {:>10} {:>10} {:>5} {:>10} {:>7} {:>10} {:>10} {:>14} {:>8} {:>8}\n",
+        "{:>10} {:>10} {:>10} {:>5} {:>10} {:>7} {:>10} {:>10} {:>14} {:>8} {:>8} {:>12}\n",
         "ns",
         "parent",
         "owner",
@@ -144,7 +144,8 @@ fn show_header(to: &SeqFile) -> c_int {
         "acted",
         "two_sided_init",
         "grace_ms",
-        "terminal"
+        "terminal",
+        "reap_orphans"
     );
     0
 }
@@ -166,7 +167,13 @@ fn show_namespace(to: &SeqFile, ns: &PidNs) -> c_int {
         return SKIP;
     }
     let (dropped, acted) = signal::counts(ns);
-    let values = [&settings::RULE, &settings::GRACE_MS, &settings::TERMINAL].map(|s| s.of(ns));
+    let values = [
+        &settings::RULE,
+        &settings::GRACE_MS,
+        &settings::TERMINAL,
+        &settings::REAP_ORPHANS,
+    ]
+    .map(|s| s.of(ns));
     // Not before these were read: their place is used anew when it is gone.
     if !ns.has_references() {
         return SKIP;
@@ -176,10 +183,10 @@ fn show_namespace(to: &SeqFile, ns: &PidNs) -> c_int {
         .find(1, &rcu)
         .and_then(|pid| pid.task_of_type(PidType::Tgid, &rcu))
         .map(|init| kernel_fn::task_pid_nr_ns(init, PidType::Tgid, reader));
-    let [rule, grace_ms, terminal] = values;
+    let [rule, grace_ms, terminal, reap_orphans] = values;
     seq_print!(
         to,
-        "{:>10} {:>10} {:>10} {:>5} {:>10} {:>7} {:>10} {:>10} {:>14} {:>8} {:>8}\n",
+        "{:>10} {:>10} {:>10} {:>5} {:>10} {:>7} {:>10} {:>10} {:>14} {:>8} {:>8} {:>12}\n",
         ns.inum(),
         OrNone(parent),
         ns.user_ns().inum(),
@@ -190,7 +197,8 @@ fn show_namespace(to: &SeqFile, ns: &PidNs) -> c_int {
         acted,
         rule,
         grace_ms,
-        terminal
+        terminal,
+        reap_orphans
     );
     0
 }

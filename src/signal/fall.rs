@@ -16,22 +16,15 @@ use super::{
     verdict::Sender,
 };
 use crate::{
-    bindings::{
-        self,
-        task_struct, //
-    },
+    bindings,
     chain::{
         Tasklist, //
     },
-    hook::wrap,
     imports::{
         arguments::WholeProcess,
         kernel_fn, //
     },
-    module::{
-        Inside,
-        Loaded, //
-    },
+    module::Loaded,
     object::{
         Pid,
         PidNs,
@@ -100,38 +93,29 @@ fn change(ns: &PidNs, f: impl Fn(u32) -> u32) {
     let _ = fall.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| Some(f(word)));
 }
 
-wrap! {
-    /// Wraps `kernel/signal.c: exit_signals`, which `do_exit` calls before anything is given up: of an init that a signal from
-    /// outside has ended, the first thread that comes here waits for the members.
-    ///
-    /// May sleep for the time of grace; the module is kept meanwhile. The original may sleep as well, where cgroups are changed.
-    fn exit_signals(task: *mut task_struct), original => {
-        let _inside = Inside::enter();
-        let me = Current::get();
-        if me.signal().flags() & bindings::SIGNAL_GROUP_EXIT != 0 {
-            let ns = me.active_ns();
-            if !ns.is_initial() && me.tgid().is_init() {
-                fall(&me, ns);
-            }
-        }
-        original();
+/// The current task `me` exits with its whole process. If that is the init of a namespace which falls softly, it waits for the members,
+/// or does nothing if another thread does. May sleep for the time of grace; the module is kept meanwhile.
+#[inline]
+pub(super) fn of_init(me: &Current) {
+    let ns = me.active_ns();
+    if !ns.is_initial() && me.tgid().is_init() {
+        begin_to_wait(me, ns);
     }
 }
 
-/// The current task `me`, a thread of the init of `ns`, exits with its whole process.
 #[cold]
 #[inline(never)]
-fn fall(me: &Current, ns: &PidNs) {
+fn begin_to_wait(me: &Current, ns: &PidNs) {
     let fall = &ns.kept().fall;
-    let word = fall.load(Ordering::Relaxed);
-    if word & SIGNAL == 0 || word & UNDER_WAY != 0 {
+    let is_for_me = |word: u32| word & SIGNAL != 0 && word & UNDER_WAY == 0;
+    if !is_for_me(fall.load(Ordering::Relaxed)) {
         return;
     }
     let Some(_loaded) = Loaded::get() else {
         return;
     };
     let claimed = fall.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
-        (word & SIGNAL != 0 && word & UNDER_WAY == 0).then_some(word | UNDER_WAY)
+        is_for_me(word).then_some(word | UNDER_WAY)
     });
     if let Ok(word) = claimed {
         wait_for_members(me, ns, (word & SIGNAL) as c_int, word & GROUP != 0);

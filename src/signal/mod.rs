@@ -13,9 +13,11 @@
 mod audit;
 mod default_action;
 mod dequeue;
+mod exit;
 mod fall;
 mod info;
 mod kept;
+mod orphan;
 mod pending;
 mod protected;
 mod ptrace;
@@ -39,7 +41,8 @@ pub(crate) use report::counts;
 /// What replaces the kernel's functions.
 pub(crate) use {
     dequeue::dequeue_signal,
-    fall::exit_signals,
+    exit::exit_signals,
+    orphan::do_notify_parent,
     ptrace::{ptrace_stop, shows_signal},
     send::send_signal_locked,
 };

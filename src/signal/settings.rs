@@ -40,7 +40,11 @@ const TERMINALS: Range = Range::from(RULES.behind(), 1);
 /// `kernel.pidns_grace_ms`. At most an hour.
 pub(crate) static GRACE_MS: Setting = Setting::new("grace_ms", GRACES);
 const GRACES: Range = Range::from(TERMINALS.behind(), 3_600_000);
-const _: () = assert!(GRACES.behind() <= u32::BITS);
+
+/// Whether an orphan that nobody waits for is reaped when it ends: `kernel.pidns_reap_orphans`.
+pub(crate) static REAP_ORPHANS: Setting = Setting::new("reap_orphans", ORPHANS);
+const ORPHANS: Range = Range::from(GRACES.behind(), 1);
+const _: () = assert!(ORPHANS.behind() <= u32::BITS);
 
 /// Whether a signal that had its default action on an init is recorded in the audit log: `kernel.pidns_audit`. Of the machine.
 #[cfg(CONFIG_AUDIT)]
@@ -72,6 +76,12 @@ impl Rule {
 #[inline]
 pub(super) fn is_two_sided(ns: &PidNs) -> bool {
     Rule::of(ns) == Rule::TwoSided
+}
+
+/// Whether an orphan that the init of `ns` was given, and says nothing about, is reaped when it ends.
+#[inline]
+pub(super) fn reaps_orphans(ns: &PidNs) -> bool {
+    REAP_ORPHANS.of(ns) != 0
 }
 
 #[cfg(CONFIG_AUDIT)]
@@ -220,6 +230,7 @@ static TABLES: &[Table] = &[
     sysctl(c"pidns_two_sided_init", &RULE),
     sysctl(c"pidns_terminal", &TERMINAL),
     sysctl(c"pidns_grace_ms", &GRACE_MS),
+    sysctl(c"pidns_reap_orphans", &REAP_ORPHANS),
     #[cfg(CONFIG_AUDIT)]
     sysctl(c"pidns_audit", &AUDIT),
 ];

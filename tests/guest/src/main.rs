@@ -40,6 +40,7 @@ mod matrix;
 mod nesting;
 mod nsfs;
 mod observe;
+mod orphans;
 mod pidfds;
 mod proc;
 mod procns;
@@ -144,6 +145,10 @@ const GROUPS: &[Group] = &[
     Group {
         name: "fall",
         parts: &[fall::members::TESTS, fall::middle::TESTS, fall::hard::TESTS],
+    },
+    Group {
+        name: "orphans",
+        parts: &[orphans::TESTS],
     },
     Group {
         name: "reboot",
@@ -277,6 +282,7 @@ const GROUPS: &[Group] = &[
             load::cycles::TESTS,
             observe::unload::TESTS,
             observe::proc_list::LOADS,
+            orphans::LOADS,
             faults::load::TESTS,
             load::cycles::STORMS,
         ],
@@ -292,6 +298,7 @@ const GROUPS: &[Group] = &[
             load::user_memory::OF_BOTH,
             observe::unload::TESTS,
             observe::proc_list::LOADS,
+            orphans::LOADS,
         ],
     },
     Group {

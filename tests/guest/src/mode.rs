@@ -45,6 +45,15 @@ pub fn set_terminal(counts: i32) {
     std::fs::write(TERMINAL, counts.to_string()).unwrap_or_else(|e| panic!("{TERMINAL}: {e}"));
 }
 
+const REAP_ORPHANS: &str = "/proc/sys/kernel/pidns_reap_orphans";
+
+/// Whether orphans that nobody waits for are reaped.
+#[track_caller]
+pub fn set_reap_orphans(reaped: i32) {
+    std::fs::write(REAP_ORPHANS, reaped.to_string())
+        .unwrap_or_else(|e| panic!("{REAP_ORPHANS}: {e}"));
+}
+
 /// Asks for mainline's verdict; bare mainline has no other.
 #[track_caller]
 pub fn as_mainline() {
@@ -68,5 +77,6 @@ pub fn restore() {
         set(TWO_SIDED);
         set_grace(SHORT_GRACE);
         set_terminal(1);
+        set_reap_orphans(0);
     }
 }

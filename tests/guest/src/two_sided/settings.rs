@@ -31,10 +31,11 @@ pub const LOADS: &[Test] = tests![300;
 ];
 
 /// A setting: its name without `pidns_`, the value that the module begins with, and the highest.
-const SETTINGS: [(&str, u32, u32); 3] = [
+const SETTINGS: [(&str, u32, u32); 4] = [
     ("two_sided_init", 1, 2),
     ("grace_ms", 10_000, 3_600_000),
     ("terminal", 1, 1),
+    ("reap_orphans", 0, 1),
 ];
 
 fn path(name: &str) -> String {
@@ -110,28 +111,31 @@ fn a_namespace_has_its_parents() {
     mode::two_sided();
     mode::set_grace(10_000);
     let outer = new_ns(|channel| {
-        let inner = new_ns(|channel| loop {
-            let values = SETTINGS.map(|(name, ..)| value(name));
-            channel.send_all(&values);
-            channel.receive();
+        let inner = new_ns(|channel| {
+            while channel.receive_or_end().is_some() {
+                channel.send_all(&SETTINGS.map(|(name, ..)| value(name)));
+            }
         });
         while channel.receive_or_end().is_some() {
-            channel.send_all(&inner.receive_all());
             inner.send(0);
+            channel.send_all(&inner.receive_all());
         }
     });
     let values = || {
         outer.send(0);
         outer.receive_all()
     };
-    check!(values(), [1, 10_000, 1]);
-    // The one that was asked for before may be there yet.
-    let changed = [("two_sided_init", 0), ("grace_ms", 77), ("terminal", 0)];
+    check!(values(), [1, 10_000, 1, 0]);
+    let changed = [
+        ("two_sided_init", 0),
+        ("grace_ms", 77),
+        ("terminal", 0),
+        ("reap_orphans", 1),
+    ];
     for (name, value) in changed {
         set(name, value);
     }
-    values();
-    check!(values(), [0, 77, 0], "after a change");
+    check!(values(), [0, 77, 0, 1], "after a change");
     outer.end();
 }
 
@@ -275,7 +279,12 @@ fn without_parameters() {
 fn a_parameter_out_of_range() {
     make_sure();
     unload_soon();
-    for parameters in [c"two_sided_init=3", c"grace_ms=3600001", c"terminal=2"] {
+    for parameters in [
+        c"two_sided_init=3",
+        c"grace_ms=3600001",
+        c"terminal=2",
+        c"reap_orphans=2",
+    ] {
         check!(load_with(parameters), Err(Errno::EINVAL), "{parameters:?}");
         let there = std::path::Path::new("/sys/module/pidns").exists();
         check!(there, false, "the module after {parameters:?}");

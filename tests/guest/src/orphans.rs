@@ -1,0 +1,425 @@
+//! Orphans that an init was given, and does not wait for.
+
+use std::os::fd::IntoRawFd;
+
+use nix::errno::Errno;
+
+use crate::channel::Channel;
+use crate::harness::{kernel, scale, Test};
+use crate::load::{load_now, make_sure, unload_soon};
+use crate::mode;
+use crate::proc_fs::Proc;
+use crate::process::{
+    become_subreaper, eventually, fork, kill, new_ns, pid, quit, quit_thread, start_threads,
+    wait_for, wait_for_message, wait_for_zombie, wait_nobody, wait_status, Child, End,
+};
+use crate::report::skip;
+use crate::signal_capture;
+use crate::signal_state;
+
+pub const TESTS: &[Test] = tests![
+    one_is_reaped,
+    not_without_being_told_to,
+    not_outside_such_a_namespace,
+    the_inits_own_children_are_not,
+    not_if_the_init_says_anything,
+    who_waits_is_told_that_there_is_none,
+    who_waits_gets_another_child,
+    one_that_has_died_before,
+    one_that_is_traced,
+    by_a_subreaper_they_are_not,
+    a_process_keeps_the_children_of_its_threads,
+    a_namespace_below,
+    children_of_an_orphan,
+    by_many,
+];
+
+/// Of those that load the module anew.
+pub const LOADS: &[Test] = tests![300; from_before_the_load, given_while_the_module_was_away];
+
+const STATUS: i32 = 4;
+
+/// A process that ends by a message; its maker has ended.
+struct Orphan {
+    channel: Channel,
+    pid: i32,
+}
+
+/// The body of a process that is to become one.
+fn wait_and_end(channel: &Channel) {
+    channel.receive_or_end();
+    quit(STATUS);
+}
+
+/// A maker, which ends by a message, and its child.
+fn maker() -> (Child, Orphan) {
+    let (mine, theirs) = Channel::pair();
+    let maker = fork(|channel| {
+        let child = fork(|_| wait_and_end(&theirs));
+        channel.send(child.pid);
+        channel.receive();
+        quit(0);
+    });
+    let pid = maker.receive();
+    let orphan = Orphan { channel: mine, pid };
+    (maker, orphan)
+}
+
+#[track_caller]
+fn end_maker(maker: Child) {
+    maker.send(0);
+    check!(maker.wait(), End::Exit(0), "the maker");
+}
+
+#[track_caller]
+fn orphan() -> Orphan {
+    let (maker, orphan) = maker();
+    end_maker(maker);
+    orphan
+}
+
+impl Orphan {
+    #[track_caller]
+    fn end_reaped(self) {
+        self.channel.send(0);
+        gone(self.pid);
+    }
+
+    /// The caller can wait for it, whenever it likes.
+    #[track_caller]
+    fn end_waited_for(self) {
+        self.channel.send(0);
+        wait_for_zombie(self.pid);
+        check!(wait_for(self.pid), End::Exit(STATUS));
+    }
+}
+
+/// A channel that somebody has sent.
+fn received(from: &Child) -> Channel {
+    Channel::from_inherited(from.channel.receive_fd().into_raw_fd())
+}
+
+/// A child that a thread of the caller's process has made, which has ended.
+fn child_of_a_thread() -> Orphan {
+    let (channel, theirs) = Channel::pair();
+    let (tell, told) = Channel::pair();
+    let [theirs, tell] = [theirs, tell].map(|c| -> &'static Channel { Box::leak(Box::new(c)) });
+    start_threads(1, move |_| {
+        tell.send(fork(|_| wait_and_end(theirs)).pid);
+        quit_thread(0);
+    });
+    let pid = told.receive();
+    let proc = Proc::mount();
+    let tasks = format!("{}/task", crate::process::pid());
+    eventually("the thread has ended", || {
+        (proc.numbers(&tasks).len() == 1).then_some(())
+    });
+    Orphan { channel, pid }
+}
+
+#[track_caller]
+fn gone(pid: i32) {
+    eventually("it is reaped", || {
+        (kill(pid, 0) == Err(Errno::ESRCH)).then_some(())
+    });
+}
+
+/// Runs the body of an init that says nothing about SIGCHLD; orphans are to be reaped.
+#[track_caller]
+fn in_a_namespace(body: impl FnOnce()) {
+    if kernel() == "native" {
+        skip("mainline's init waits for all of them");
+    }
+    mode::set_reap_orphans(1);
+    let init = new_ns(|_| {
+        signal_state::reset();
+        body();
+    });
+    check!(init.wait(), End::Exit(0), "the init");
+}
+
+fn one_is_reaped() {
+    in_a_namespace(|| {
+        orphan().end_reaped();
+        check!(wait_nobody(), Err(Errno::ECHILD));
+    });
+}
+
+fn not_without_being_told_to() {
+    in_a_namespace(|| {
+        set(0);
+        orphan().end_waited_for();
+        set(1);
+        orphan().end_reaped();
+        // It was given when nobody had said so.
+        set(0);
+        let early = orphan();
+        set(1);
+        early.end_waited_for();
+        let late = orphan();
+        set(0);
+        late.end_waited_for();
+    });
+}
+
+/// In the caller's namespace.
+fn set(reaped: i32) {
+    mode::set_reap_orphans(reaped);
+}
+
+fn not_outside_such_a_namespace() {
+    in_a_namespace(|| ());
+    become_subreaper();
+    orphan().end_waited_for();
+}
+
+fn the_inits_own_children_are_not() {
+    in_a_namespace(|| {
+        let child = fork(wait_and_end);
+        child.send(0);
+        wait_for_zombie(child.pid);
+        check!(child.wait(), End::Exit(STATUS));
+        child_of_a_thread().end_waited_for();
+    });
+}
+
+fn not_if_the_init_says_anything() {
+    in_a_namespace(|| {
+        signal_state::block(libc::SIGCHLD);
+        orphan().end_waited_for();
+        signal_state::unblock(libc::SIGCHLD);
+        orphan().end_reaped();
+        signal_capture::capture(&[libc::SIGCHLD]);
+        orphan().end_waited_for();
+        signal_state::set_default(libc::SIGCHLD);
+        orphan().end_reaped();
+        // As in mainline.
+        let orphan = orphan();
+        signal_state::ignore(libc::SIGCHLD);
+        orphan.end_reaped();
+    });
+}
+
+/// It does not wait for ever.
+fn who_waits_is_told_that_there_is_none() {
+    in_a_namespace(|| {
+        for by_number in [false, true] {
+            let orphan = orphan();
+            let number = if by_number { orphan.pid } else { -1 };
+            let end = Box::leak(Box::new(orphan.channel));
+            start_threads(1, |_| {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+                end.send(0);
+            });
+            // SAFETY: a null pointer is none.
+            let waited = unsafe { libc::waitpid(number, std::ptr::null_mut(), 0) };
+            check!(
+                Errno::result(waited),
+                Err(Errno::ECHILD),
+                "waitpid({number})"
+            );
+        }
+    });
+}
+
+fn who_waits_gets_another_child() {
+    in_a_namespace(|| {
+        let (orphan, child) = (orphan(), fork(wait_and_end));
+        let pid = child.pid;
+        let orphan: &'static Orphan = Box::leak(Box::new(orphan));
+        let child: &'static Channel = Box::leak(Box::new(child.channel));
+        start_threads(1, move |_| {
+            orphan.channel.send(0);
+            gone(orphan.pid);
+            child.send(0);
+        });
+        check!(wait_status(-1, 0), (pid, STATUS << 8));
+    });
+}
+
+fn one_that_has_died_before() {
+    in_a_namespace(|| {
+        let (maker, zombie) = maker();
+        zombie.channel.send(0);
+        let proc = Proc::mount();
+        eventually("a zombie", || {
+            (proc.stat(&zombie.pid.to_string()).state == 'Z').then_some(())
+        });
+        end_maker(maker);
+        gone(zombie.pid);
+    });
+}
+
+fn one_that_is_traced() {
+    use nix::sys::ptrace;
+    in_a_namespace(|| {
+        let orphan = orphan();
+        let number = orphan.pid;
+        let tracer = fork(|channel| {
+            let traced = nix::unistd::Pid::from_raw(number);
+            ptrace::seize(traced, ptrace::Options::empty()).expect("PTRACE_SEIZE");
+            channel.send(0);
+            // It is the tracer's to see first.
+            check!(wait_for(number), End::Exit(STATUS));
+        });
+        tracer.receive();
+        orphan.channel.send(0);
+        check!(tracer.wait(), End::Exit(0), "the tracer");
+        gone(number);
+        // By the init itself: it waits for its tracee.
+        let orphan = self::orphan();
+        let traced = nix::unistd::Pid::from_raw(orphan.pid);
+        ptrace::seize(traced, ptrace::Options::empty()).expect("PTRACE_SEIZE");
+        orphan.channel.send(0);
+        check!(wait_for(orphan.pid), End::Exit(STATUS));
+    });
+}
+
+fn by_a_subreaper_they_are_not() {
+    in_a_namespace(|| {
+        let subreaper = fork(|channel| {
+            become_subreaper();
+            orphan().end_waited_for();
+            let late = orphan();
+            channel.send(late.pid);
+            channel.send_fd(late.channel.fd());
+            channel.receive();
+            quit(0);
+        });
+        let pid = subreaper.receive();
+        let channel = received(&subreaper);
+        end_maker(subreaper);
+        Orphan { channel, pid }.end_reaped();
+    });
+}
+
+/// A thread's children are its process's when it has ended.
+fn a_process_keeps_the_children_of_its_threads() {
+    in_a_namespace(|| {
+        let member = fork(|_| child_of_a_thread().end_waited_for());
+        check!(member.wait(), End::Exit(0));
+    });
+}
+
+/// The init of a namespace is an orphan like any other, in the one above; and its own children are its own.
+fn a_namespace_below() {
+    in_a_namespace(|| {
+        let maker = fork(|channel| {
+            let inner = new_ns(|channel| {
+                signal_state::reset();
+                channel.send(0);
+                channel.receive();
+                let child = fork(wait_and_end);
+                child.send(0);
+                wait_for_zombie(child.pid);
+                check!(child.wait(), End::Exit(STATUS));
+                orphan().end_reaped();
+            });
+            inner.receive();
+            channel.send(inner.pid);
+            channel.send_fd(inner.channel.fd());
+            channel.receive();
+            quit(0);
+        });
+        let pid = maker.receive();
+        let channel = received(&maker);
+        end_maker(maker);
+        Orphan { channel, pid }.end_reaped();
+    });
+}
+
+/// What an orphan has made is its own.
+fn children_of_an_orphan() {
+    in_a_namespace(|| {
+        let (mine, theirs) = Channel::pair();
+        let maker = fork(|channel| {
+            let child = fork(|_| {
+                theirs.receive();
+                let own = fork(wait_and_end);
+                own.send(0);
+                wait_for_zombie(own.pid);
+                check!(own.wait(), End::Exit(STATUS));
+                theirs.send(pid());
+            });
+            channel.send(child.pid);
+        });
+        let number = maker.receive();
+        check!(maker.wait(), End::Exit(0));
+        mine.send(0);
+        check!(mine.receive(), number);
+        gone(number);
+    });
+}
+
+fn by_many() {
+    in_a_namespace(|| {
+        let count = scale(2000, 300);
+        for _ in 0..count / 20 {
+            let maker = fork(|_| {
+                for _ in 0..20 {
+                    fork(|_| ());
+                }
+            });
+            check!(maker.wait(), End::Exit(0));
+        }
+        eventually("no child is left", || {
+            (wait_nobody() == Err(Errno::ECHILD)).then_some(())
+        });
+    });
+}
+
+/// Takeover mode: an init from before the load.
+fn with_an_old_init(body: impl FnOnce(&Child)) {
+    make_sure();
+    if !kernel().starts_with("takeover") {
+        skip("here a namespace keeps the module");
+    }
+    unload_soon();
+    let init = new_ns(|channel| {
+        signal_state::reset();
+        let (maker, orphan) = maker();
+        channel.send(0);
+        channel.receive();
+        end_maker(maker);
+        channel.send(0);
+        channel.receive();
+        orphan.channel.send(0);
+        channel.receive();
+        let left = kill(orphan.pid, 0).is_ok();
+        if left {
+            check!(wait_for(orphan.pid), End::Exit(STATUS));
+        }
+        channel.send(left.into());
+        wait_for_message(channel);
+    });
+    init.receive();
+    body(&init);
+    init.end();
+}
+
+fn from_before_the_load() {
+    with_an_old_init(|init| {
+        load_now();
+        mode::set_reap_orphans(1);
+        init.send(0);
+        init.receive();
+        init.send(0);
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        init.send(0);
+        check!(init.receive(), 0, "whether it is left");
+    });
+}
+
+/// Nobody knows that it was given.
+fn given_while_the_module_was_away() {
+    with_an_old_init(|init| {
+        init.send(0);
+        init.receive();
+        load_now();
+        mode::set_reap_orphans(1);
+        init.send(0);
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        init.send(0);
+        check!(init.receive(), 1, "whether it is left");
+    });
+}
