@@ -2,13 +2,14 @@
        results.py ended RESULTS STATUS ERRORS
        results.py cargo RESULTS LOG STATUS
        results.py unittest RESULTS LOG
+       results.py summary RESULTS GROUP LOG
        results.py left-out ALL QUICK
        results.py table LOGS RESULTS...
 
 What scripts/test knows of a run is in a file RESULTS with a line of JSON for each group. `ktap` writes it from what a
 test program says, with a line on the standard output for each group that has ended; `ended` adds how the guest
 ended: STATUS is that of scripts/vm and ERRORS a file with its last words. `cargo` writes the results of `cargo test`, `unittest`
-runs those of this directory. `left-out` says which tests of the list ALL are not in the list QUICK. `table` prints group x run, what failed, and "N passed, N failed"; it ends with
+runs those of this directory. `summary` reads what a script ends with, "N passed, N failed". `left-out` says which tests of the list ALL are not in the list QUICK. `table` prints group x run, what failed, and "N passed, N failed"; it ends with
 1 if anything did.
 """
 
@@ -95,6 +96,17 @@ def read_cargo(text, status, log):
     return group
 
 
+def read_summary(name, text, log):
+    """The group that a script is which ends with a line of counts."""
+    counts = re.findall(r"^(\d+) passed, (\d+) failed$", text, re.MULTILINE)
+    if not counts:
+        return failed_group(name, "(end)", last_line(text))
+    group = Group(name, passed=int(counts[-1][0]), failed=int(counts[-1][1]))
+    if group.failed:
+        group.failures.append(("(some)", [f"see {log}"]))
+    return group
+
+
 def run_unittests(log):
     suite = unittest.defaultTestLoader.discover(str(Path(__file__).parent), pattern="test_*.py")
     with log.open("w") as stream:
@@ -166,6 +178,10 @@ def main():
             store(Path(results), [read_cargo(Path(log).read_text(errors="replace"), int(status), log)])
         case ["unittest", results, log]:
             store(Path(results), [run_unittests(Path(log))])
+        case ["summary", results, name, log]:
+            group = read_summary(name, Path(log).read_text(errors="replace"), log)
+            store(Path(results), [group])
+            print(said(group))
         case ["left-out", every, quick]:
             print(left_out(*(Path(path).read_text().split() for path in (every, quick))))
         case ["table", logs, *results]:

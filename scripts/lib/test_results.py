@@ -3,7 +3,7 @@ import unittest
 from pathlib import Path
 
 from ktap import Group
-from results import judge_end, last_line, left_out, load, read_cargo, store, table
+from results import judge_end, last_line, left_out, load, read_cargo, read_summary, store, table
 
 
 def failed(name, *tests):
@@ -11,6 +11,17 @@ def failed(name, *tests):
     for test in tests:
         group.fail(test, ["why"])
     return group
+
+
+class Summary(unittest.TestCase):
+    def test_the_last_line_counts(self):
+        group = read_summary("fuzz", "3 passed, 0 failed\nmore\n12 passed, 2 failed\n", "log")
+        self.assertEqual((group.passed, group.failed), (12, 2))
+        self.assertEqual(group.failures, [("(some)", ["see log"])])
+
+    def test_without_one_it_has_failed(self):
+        group = read_summary("fuzz", "fuzz: no space\n", "log")
+        self.assertEqual(group.failures, [("(end)", ["fuzz: no space"])])
 
 
 class End(unittest.TestCase):
