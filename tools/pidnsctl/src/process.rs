@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `/proc` says of a process.
+
+use crate::machine::{printable, Machine};
+use procfs_core::{process::Status, FromBufRead};
+use std::{collections::BTreeMap, fmt, io::Cursor};
+
+/// A set of signals, as `/proc/PID/status` has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignalSet(pub u64);
+
+impl SignalSet {
+    pub fn has(self, signal: i32) -> bool {
+        matches!(signal, 1..=64) && self.0 >> (signal - 1) & 1 == 1
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Process {
+    pub pid: i32,
+    pub name: String,
+    /// As `ps` has it: `R`, `S`, `D`, `T`, `t`, `Z`, `X`, `I`.
+    pub state: char,
+    pub parent: i32,
+    pub tracer: i32,
+    /// Its numbers, from the namespace of this `/proc` down to its own.
+    pub numbers: Vec<i32>,
+    pub group: Option<i32>,
+    pub session: Option<i32>,
+    /// Its namespace, if one may know.
+    pub ns: Option<u64>,
+    pub blocked: SignalSet,
+    pub ignored: SignalSet,
+    pub caught: SignalSet,
+}
+
+impl Process {
+    /// Nothing if there is no such process (any more).
+    pub fn read(machine: &Machine, pid: i32) -> Option<Self> {
+        let dir = format!("/proc/{pid}");
+        let status = status(machine, &format!("{dir}/status"))?;
+        let first = |numbers: &Option<Vec<i32>>| numbers.as_ref()?.first().copied();
+        Some(Self {
+            pid,
+            state: status.state.chars().next().unwrap_or('?'),
+            parent: status.ppid,
+            tracer: status.tracerpid,
+            group: first(&status.nspgid),
+            session: first(&status.nssid),
+            numbers: status.nspid.unwrap_or_else(|| vec![pid]),
+            ns: machine.pid_namespace(format!("{dir}/ns/pid")),
+            blocked: blocked_by_all(machine, pid).unwrap_or(SignalSet(status.sigblk)),
+            ignored: SignalSet(status.sigign),
+            caught: SignalSet(status.sigcgt),
+            name: printable(&status.name),
+        })
+    }
+
+    pub fn is_alive(&self) -> bool {
+        !self.is_zombie() && self.state != 'X'
+    }
+
+    pub fn is_zombie(&self) -> bool {
+        self.state == 'Z'
+    }
+
+    /// Whether it is stopped, or in a tracer's hands.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, 'T' | 't')
+    }
+
+    /// Whether it is the first of its namespace.
+    pub fn is_init(&self) -> bool {
+        self.numbers.last() == Some(&1)
+    }
+
+    /// How far its namespace is below that of this `/proc`.
+    pub fn level(&self) -> usize {
+        self.numbers.len().saturating_sub(1)
+    }
+}
+
+/// As errors and sentences name it.
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.pid)
+    }
+}
+
+fn status(machine: &Machine, path: &str) -> Option<Status> {
+    let text = machine.read(path).ok()?;
+    Status::from_buf_read(Cursor::new(text)).ok()
+}
+
+/// The signals that every thread of a process blocks: one that does not can take it.
+fn blocked_by_all(machine: &Machine, pid: i32) -> Option<SignalSet> {
+    let threads = machine.numbers(format!("/proc/{pid}/task"));
+    let blocked = threads
+        .iter()
+        .filter_map(|tid| status(machine, &format!("/proc/{pid}/task/{tid}/status")))
+        .map(|status| status.sigblk);
+    blocked.reduce(|one, other| one & other).map(SignalSet)
+}
+
+/// All processes that this `/proc` shows, by their numbers.
+pub type Processes = BTreeMap<i32, Process>;
+
+pub fn all(machine: &Machine) -> Processes {
+    let pids = machine.numbers("/proc").into_iter();
+    pids.filter_map(|pid| Some((pid, Process::read(machine, pid)?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SignalSet;
+
+    #[test]
+    fn sets_have_the_signals_from_1_to_64() {
+        let set = SignalSet(1 | 1 << 14 | 1 << 63);
+        let known: Vec<i32> = (-100..200).filter(|&signal| set.has(signal)).collect();
+        assert_eq!(known, [1, 15, 64]);
+    }
+}
