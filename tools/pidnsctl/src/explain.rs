@@ -178,6 +178,14 @@ impl Case<'_> {
         if !self.target.is_alive() {
             return (NOTHING, "nothing, it has ended".to_owned());
         }
+        if self.target.is_in_grace() {
+            let cuts_short = self.signal == rule::SIGKILL && self.relation == Sender::Ancestor;
+            return if cuts_short {
+                (HAPPENS, "its members have no more time".to_owned())
+            } else {
+                (NOTHING, "nothing, it is ending".to_owned())
+            };
+        }
         let (status, what) = self.when_taken();
         match self.held() {
             _ if self.signal == rule::SIGCONT && self.target.is_stopped() => {
@@ -208,7 +216,7 @@ impl Case<'_> {
     }
 
     fn reasons(&self, name: &str) -> Vec<(&'static str, String)> {
-        if !self.target.is_alive() {
+        if !self.target.is_alive() || self.target.is_in_grace() {
             return Vec::new();
         }
         let mut reasons = vec![

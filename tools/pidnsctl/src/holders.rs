@@ -120,6 +120,11 @@ impl Search<'_> {
                 found.push(format!(
                     "{what} {it} has ended, and waits until all members are gone"
                 ));
+            } else if is_init(it) && it.is_in_grace() {
+                found.push(format!(
+                    "{what} {it} is ending, and gives its members time (pidns_grace_ms): kill -KILL {} ends that",
+                    it.pid
+                ));
             } else if it.state == 'D' {
                 found.push(format!(
                     "{what} {it} sleeps and takes no signal (state D{})",

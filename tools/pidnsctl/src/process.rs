@@ -75,6 +75,11 @@ impl Process {
         self.numbers.last() == Some(&1)
     }
 
+    /// Whether it is an init that a signal has ended and that gives its members time, as the module has it.
+    pub fn is_in_grace(&self) -> bool {
+        self.is_init() && self.state == 'I'
+    }
+
     /// How far its namespace is below that of this `/proc`.
     pub fn level(&self) -> usize {
         self.numbers.len().saturating_sub(1)

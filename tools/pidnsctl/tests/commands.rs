@@ -241,6 +241,8 @@ fn explain_what_is_stopped_or_traced_or_has_ended() {
         ('t', 700, "TERM", 3, "when it is taken: it ends"),
         ('S', 700, "KILL", 0, "it ends"),
         ('Z', 0, "KILL", 1, "nothing, it has ended"),
+        ('I', 0, "TERM", 1, "nothing, it is ending"),
+        ('I', 0, "KILL", 0, "its members have no more time"),
     ] {
         machine.process(&Process {
             state,
@@ -321,6 +323,13 @@ fn an_init_that_waits_and_a_zombie_from_outside() {
     assert!(ran
         .out
         .contains("member exec (813) has ended, and conmon (700) has not waited for it"));
+    machine.process(&Process {
+        state: 'I',
+        ..Process::new(812, 700, "sleep", WEB, "812\t1")
+    });
+    machine.file("proc/812/wchan", "0");
+    let ran = machine.run(&["holders", "812"]);
+    assert!(ran.out.contains("kill -KILL 812 ends that"), "{}", ran.out);
 }
 
 #[test]
