@@ -7,7 +7,11 @@ use serde::Serialize;
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
     Verdict(Verdict),
-    Lost { events: u64, cpu: u32 },
+    /// How many, if the kernel knows.
+    Lost {
+        events: Option<u64>,
+        cpu: u32,
+    },
 }
 
 /// The trace event `pidns:signal_verdict`.
@@ -33,12 +37,16 @@ pub fn parse(line: &str) -> Option<Line> {
     lost(line).or_else(|| verdict(line).map(Line::Verdict))
 }
 
-/// `CPU:1 [LOST 42 EVENTS]`
+/// `CPU:1 [LOST 42 EVENTS]`, or `CPU:1 [LOST EVENTS]`
 fn lost(line: &str) -> Option<Line> {
     let (cpu, rest) = line.trim().strip_prefix("CPU:")?.split_once(' ')?;
-    let events = rest.strip_prefix("[LOST ")?.strip_suffix(" EVENTS]")?;
+    let events = rest.strip_prefix("[LOST ")?.strip_suffix("EVENTS]")?;
+    let events = match events.trim() {
+        "" => None,
+        number => Some(number.parse().ok()?),
+    };
     Some(Line::Lost {
-        events: events.parse().ok()?,
+        events,
         cpu: cpu.parse().ok()?,
     })
 }
@@ -160,8 +168,12 @@ mod tests {
 
     #[test]
     fn lost_lines_are_told() {
-        let lost = Line::Lost { events: 42, cpu: 1 };
-        assert_eq!(parse("CPU:1 [LOST 42 EVENTS]"), Some(lost));
+        for (line, events) in [
+            ("CPU:1 [LOST 42 EVENTS]", Some(42)),
+            ("CPU:1 [LOST EVENTS]", None),
+        ] {
+            assert_eq!(parse(line), Some(Line::Lost { events, cpu: 1 }), "{line}");
+        }
         for other in [
             "",
             "CPU:1",

@@ -3,9 +3,10 @@
 //! `pidnsctl trace`: verdicts as sentences, as they happen.
 
 use crate::{
+    container::Label,
     event::{self, Line, Verdict},
     listing,
-    machine::Machine,
+    machine::{printable, Machine},
     namespace::Tree,
     process::{self, Process},
     signal,
@@ -21,7 +22,7 @@ use nix::{
     },
 };
 use std::{
-    collections::BTreeMap,
+    collections::{btree_map::Entry, BTreeMap},
     fs::File,
     io::{self, ErrorKind, Read, Write},
     os::fd::AsFd,
@@ -50,8 +51,8 @@ pub fn run(
         io::stderr(),
         "pidnsctl: tracing signals to {ready} inits, until Ctrl-C"
     )?;
-    let mut lost = 0;
-    follow(pipe, &ends, |line| {
+    let mut lost = false;
+    let mut tell = |line: &str| {
         match event::parse(line) {
             Some(Line::Verdict(it)) if json => {
                 serde_json::to_writer(&mut *out, &it)?;
@@ -59,53 +60,70 @@ pub fn run(
             }
             Some(Line::Verdict(it)) => writeln!(out, "{}", names.sentence(machine, &it))?,
             Some(Line::Lost { events, cpu }) => {
-                lost += events;
-                writeln!(
-                    io::stderr(),
-                    "pidnsctl: {events} verdicts were lost on processor {cpu}"
-                )?;
+                lost = true;
+                let events = events.map_or_else(|| "some".to_owned(), |it| it.to_string());
+                let told = format!("pidnsctl: {events} verdicts were lost on processor {cpu}");
+                writeln!(io::stderr(), "{told}")?;
             }
             None => {}
         }
         Ok(out.flush()?)
-    })?;
-    if lost > 0 {
-        writeln!(
-            io::stderr(),
-            "pidnsctl: {lost} verdicts were lost: ask for one container"
-        )?;
+    };
+    let mut lines = Lines {
+        pipe,
+        begun: Vec::new(),
+    };
+    loop {
+        if wait(&lines.pipe, &ends)? {
+            // What was traced until now is told.
+            instance.stop()?;
+            while lines.read(&mut tell)? {}
+            break;
+        }
+        lines.read(&mut tell)?;
+    }
+    if lost {
+        let advice = "pidnsctl: not all verdicts were told: ask for one container";
+        writeln!(io::stderr(), "{advice}")?;
     }
     Ok(0)
 }
 
-/// Calls `each` for every line, until one of the signals comes.
-fn follow(mut pipe: File, ends: &SignalFd, mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
-    let mut buffer = [0; 1 << 16];
-    let mut text = Vec::new();
-    loop {
-        let events = [
-            PollFd::new(pipe.as_fd(), PollFlags::POLLIN),
-            PollFd::new(ends.as_fd(), PollFlags::POLLIN),
-        ];
-        let mut ready = events;
-        match poll(&mut ready, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error).context("poll"),
-        }
-        if ready[1].any().unwrap_or(false) {
-            return Ok(());
-        }
-        match pipe.read(&mut buffer) {
+/// Waits until there is something to read, or it is over.
+fn wait(pipe: &File, ends: &SignalFd) -> Result<bool> {
+    let mut ready = [
+        PollFd::new(pipe.as_fd(), PollFlags::POLLIN),
+        PollFd::new(ends.as_fd(), PollFlags::POLLIN),
+    ];
+    match poll(&mut ready, PollTimeout::NONE) {
+        Ok(_) | Err(Errno::EINTR) => Ok(ready[1].any().unwrap_or(false)),
+        Err(error) => Err(error).context("poll"),
+    }
+}
+
+/// The lines of `trace_pipe`, which may come in pieces.
+struct Lines {
+    pipe: File,
+    begun: Vec<u8>,
+}
+
+impl Lines {
+    /// Calls `each` for the lines that are there; whether there may be more.
+    fn read(&mut self, mut each: impl FnMut(&str) -> Result<()>) -> Result<bool> {
+        let mut buffer = [0; 1 << 14];
+        let length = match self.pipe.read(&mut buffer) {
             Ok(0) => bail!("the trace has ended: somebody has switched it off"),
-            Ok(length) => text.extend_from_slice(&buffer[..length]),
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
             Err(error) => return Err(error).context("trace_pipe"),
-        }
-        while let Some(end) = text.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = text.drain(..=end).collect();
+        };
+        self.begun.extend_from_slice(&buffer[..length]);
+        while let Some(end) = self.begun.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.begun.drain(..=end).collect();
             each(String::from_utf8_lossy(&line).trim_end())?;
         }
+        Ok(true)
     }
 }
 
@@ -147,46 +165,44 @@ struct Names(BTreeMap<u64, Known>);
 
 impl Names {
     fn read(machine: &Machine) -> Self {
-        let mut names = Self(BTreeMap::new());
-        names.learn(machine);
-        names
+        let tree = Tree::read(machine, &process::all(machine));
+        let known = tree.into_iter().flat_map(|tree| tree.namespaces);
+        let known = known.filter_map(|it| {
+            let place = it.called();
+            let init = it.name?;
+            Some((it.row.ns, Known { init, place }))
+        });
+        Self(known.collect())
     }
 
-    fn learn(&mut self, machine: &Machine) {
-        let Ok(tree) = Tree::read(machine, &process::all(machine)) else {
-            return;
-        };
-        for it in tree.namespaces {
-            let place = it.called();
-            if let Some(init) = it.name {
-                self.0.insert(it.row.ns, Known { init, place });
+    /// What is known of the init that is signalled; its name changes by execve.
+    fn known(&mut self, machine: &Machine, it: &Verdict) -> Option<&Known> {
+        let (ns, pid) = (it.target_ns, it.target_global);
+        let is_it = machine.pid_namespace(format!("/proc/{pid}/ns/pid")) == Some(ns);
+        let name = machine.word(format!("/proc/{pid}/comm")).filter(|_| is_it);
+        if let Some(name) = name {
+            let init = printable(&name);
+            match self.0.entry(ns) {
+                Entry::Occupied(mut known) => known.get_mut().init = init,
+                Entry::Vacant(new) => {
+                    let label = Label::of(machine, pid).map(|label| label.to_string());
+                    let place = label.unwrap_or_else(|| format!("namespace {ns}"));
+                    new.insert(Known { init, place });
+                }
             }
         }
+        self.0.get(&ns)
     }
 
     fn sentence(&mut self, machine: &Machine, it: &Verdict) -> String {
-        if !self.0.contains_key(&it.target_ns) {
-            self.learn(machine);
-        }
         let signal = signal::name(it.sig);
-        // Its name changes by execve.
-        let name = machine.word(format!("/proc/{}/comm", it.target_global));
-        let name = name.map(|name| crate::machine::printable(&name));
-        let known = self.0.get_mut(&it.target_ns);
         let tells = it.verdict == "act" && tells(machine, it.target_ns);
-        match known {
-            Some(known) => {
-                known.init = name.unwrap_or_else(|| known.init.clone());
-                it.sentence(&signal, &known.init, &known.place, tells)
-            }
+        match self.known(machine, it) {
+            Some(known) => it.sentence(&signal, &known.init, &known.place, tells),
             None => {
-                let init = name.unwrap_or_else(|| format!("({})", it.target_global));
-                it.sentence(
-                    &signal,
-                    &init,
-                    &format!("namespace {}", it.target_ns),
-                    tells,
-                )
+                let init = format!("process {}", it.target_global);
+                let place = format!("namespace {}", it.target_ns);
+                it.sentence(&signal, &init, &place, tells)
             }
         }
     }

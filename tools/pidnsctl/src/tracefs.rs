@@ -54,6 +54,11 @@ impl Instance {
         Ok(pipe)
     }
 
+    /// Traces no more; what was traced can still be read.
+    pub fn stop(&self) -> Result<()> {
+        self.write(&format!("{EVENT}/enable"), "0")
+    }
+
     fn write(&self, file: &str, text: &str) -> Result<()> {
         let path = self.dir.join(file);
         let mut file = OpenOptions::new()
@@ -67,7 +72,7 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        let _ = self.write(&format!("{EVENT}/enable"), "0");
+        let _ = self.stop();
         // Somebody may be looking into it at this moment.
         for _ in 0..20 {
             if fs::remove_dir(&self.dir).is_ok() {
