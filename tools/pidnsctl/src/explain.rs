@@ -167,8 +167,6 @@ impl Case<'_> {
             Some("it is blocked")
         } else if self.target.tracer != 0 {
             Some("its tracer sees it first")
-        } else if self.target.state == 'T' && self.signal != rule::SIGCONT {
-            Some("the process is stopped")
         } else {
             None
         }
@@ -186,18 +184,26 @@ impl Case<'_> {
                 (NOTHING, "nothing, it is ending".to_owned())
             };
         }
-        let (status, what) = self.when_taken();
-        match self.held() {
-            _ if self.signal == rule::SIGCONT && self.target.is_stopped() => {
-                (HAPPENS, "it continues".to_owned())
-            }
-            // What it is protected from or ignores need not wait, but for what is blocked or shown to a tracer.
-            Some(why) if status == HAPPENS || self.target.state != 'T' => (
-                PENDING,
-                format!("pending, as {why}; when it is taken: {what}"),
-            ),
-            _ => (status, what),
+        if self.target.exiting {
+            return (NOTHING, "nothing, it is ending".to_owned());
         }
+        let is_stopped = self.target.state == 'T';
+        if is_stopped && self.signal == rule::SIGCONT {
+            return (HAPPENS, "it continues".to_owned());
+        }
+        let (status, what) = self.when_taken();
+        let why = match self.held() {
+            // What it ignores or is protected from need not wait for that.
+            None if is_stopped && status == HAPPENS && self.signal != rule::SIGKILL => {
+                "the process is stopped"
+            }
+            None => return (status, what),
+            Some(why) => why,
+        };
+        (
+            PENDING,
+            format!("pending, as {why}; when it is taken: {what}"),
+        )
     }
 
     fn when_taken(&self) -> (u8, String) {
@@ -216,7 +222,7 @@ impl Case<'_> {
     }
 
     fn reasons(&self, name: &str) -> Vec<(&'static str, String)> {
-        if !self.target.is_alive() || self.target.is_in_grace() {
+        if self.target.exiting || self.target.is_in_grace() {
             return Vec::new();
         }
         let mut reasons = vec![

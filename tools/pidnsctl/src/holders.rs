@@ -99,9 +99,6 @@ impl Search<'_> {
             .filter(|it| self.is_member(it))
             .collect();
         members.sort_by_key(|it| (!is_init(it), it.pid));
-        let init_goes = members
-            .first()
-            .is_some_and(|it| is_init(it) && self.waits_for_members(it));
         let mut others = 0;
         for it in members {
             let what = if is_init(it) { "its init" } else { "member" };
@@ -116,14 +113,14 @@ impl Search<'_> {
             } else if it.is_zombie() {
                 // Its parent is a member, and goes with the init.
                 others += 1;
-            } else if is_init(it) && init_goes {
-                found.push(format!(
-                    "{what} {it} has ended, and waits until all members are gone"
-                ));
             } else if is_init(it) && it.is_in_grace() {
                 found.push(format!(
                     "{what} {it} is ending, and gives its members time (pidns_grace_ms): kill -KILL {} ends that",
                     it.pid
+                ));
+            } else if is_init(it) && it.exiting {
+                found.push(format!(
+                    "{what} {it} has ended, and waits until all members are gone"
                 ));
             } else if it.state == 'D' {
                 found.push(format!(
@@ -159,13 +156,6 @@ impl Search<'_> {
                 "{what} {it} has ended, and its tracer {tracer} has not waited for it: end that"
             ));
         }
-    }
-
-    /// Whether an init is at its end (`kernel/pid_namespace.c: zap_pid_ns_processes`), or in the module's grace.
-    fn waits_for_members(&self, init: &Process) -> bool {
-        self.machine
-            .word(format!("/proc/{}/wchan", init.pid))
-            .is_some_and(|it| it == "zap_pid_ns_processes")
     }
 
     /// In which function of the kernel's it sleeps, if one may know.
@@ -288,9 +278,9 @@ impl Search<'_> {
 
     /// The device of the procfs through which all this is read, which is there for as long as its reader is.
     fn own_procfs(&self) -> Option<String> {
+        let is_it = |it: &MountInfo| it.fs_type == "proc" && it.mount_point == Path::new("/proc");
         let mounts = self.mounts_of("self").into_iter();
-        let own = mounts.filter(|it| it.fs_type == "proc" && it.mount_point == Path::new("/proc"));
-        own.last().map(|it| it.majmin)
+        mounts.rev().find(is_it).map(|it| it.majmin)
     }
 }
 

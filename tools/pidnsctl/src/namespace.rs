@@ -180,6 +180,7 @@ mod tests {
             pid,
             name: format!("p{pid}"),
             state: 'S',
+            exiting: false,
             parent,
             tracer: 0,
             numbers: numbers.to_vec(),

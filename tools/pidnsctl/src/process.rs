@@ -20,8 +20,10 @@ impl SignalSet {
 pub struct Process {
     pub pid: i32,
     pub name: String,
-    /// As `ps` has it: `R`, `S`, `D`, `T`, `t`, `Z`, `X`, `I`.
+    /// As `ps` has it: `R`, `S`, `D`, `T`, `t`, `Z`, `X`, `I`; that of another thread if its first one has ended.
     pub state: char,
+    /// Whether it is on its way out (`PF_EXITING`).
+    pub exiting: bool,
     pub parent: i32,
     pub tracer: i32,
     /// Its numbers, from the namespace of this `/proc` down to its own.
@@ -41,9 +43,11 @@ impl Process {
         let dir = format!("/proc/{pid}");
         let status = status(machine, &format!("{dir}/status"))?;
         let first = |numbers: &Option<Vec<i32>>| numbers.as_ref()?.first().copied();
+        let (state, exiting) = state(machine, pid, state_of(&status));
         Some(Self {
             pid,
-            state: status.state.chars().next().unwrap_or('?'),
+            state,
+            exiting,
             parent: status.ppid,
             tracer: status.tracerpid,
             group: first(&status.nspgid),
@@ -98,12 +102,45 @@ fn status(machine: &Machine, path: &str) -> Option<Status> {
     Status::from_buf_read(Cursor::new(text)).ok()
 }
 
+fn state_of(status: &Status) -> char {
+    status.state.chars().next().unwrap_or('?')
+}
+
+/// The state of a process whose first thread has this one, and whether it is on its way out. A process lives for as long
+/// as any of its threads, and its last one waits for the members of its namespace, if it is an init.
+fn state(machine: &Machine, pid: i32, first: char) -> (char, bool) {
+    let dir = format!("/proc/{pid}/task");
+    if first != 'Z' {
+        return (first, is_exiting(machine, &format!("{dir}/{pid}/stat")));
+    }
+    for tid in machine.numbers(&dir) {
+        let state = status(machine, &format!("{dir}/{tid}/status")).map(|it| state_of(&it));
+        if let Some(state) = state.filter(|it| !matches!(it, 'Z' | 'X')) {
+            return (state, is_exiting(machine, &format!("{dir}/{tid}/stat")));
+        }
+    }
+    (first, true)
+}
+
+/// By the flags of a thread, the seventh word behind its name.
+fn is_exiting(machine: &Machine, stat: &str) -> bool {
+    const PF_EXITING: u64 = 4;
+    let text = machine.read(stat).unwrap_or_default();
+    let words = text.rsplit_once(')').map_or("", |it| it.1);
+    let flags = words
+        .split_whitespace()
+        .nth(6)
+        .and_then(|it| it.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & PF_EXITING != 0)
+}
+
 /// The signals that every thread of a process blocks: one that does not can take it.
 fn blocked_by_all(machine: &Machine, pid: i32) -> Option<SignalSet> {
     let threads = machine.numbers(format!("/proc/{pid}/task"));
     let blocked = threads
         .iter()
         .filter_map(|tid| status(machine, &format!("/proc/{pid}/task/{tid}/status")))
+        .filter(|status| !matches!(state_of(status), 'Z' | 'X'))
         .map(|status| status.sigblk);
     blocked.reduce(|one, other| one & other).map(SignalSet)
 }

@@ -238,7 +238,10 @@ fn explain_what_is_stopped_or_traced_or_has_ended() {
         ('T', 0, "TERM", 3, "when it is taken: it ends"),
         ('T', 0, "CONT", 0, "it continues"),
         ('T', 0, "KILL", 0, "it ends"),
+        ('T', 0, "HUP", 3, "when it is taken: it ends"),
+        ('T', 0, "CHLD", 1, "nothing"),
         ('t', 700, "TERM", 3, "when it is taken: it ends"),
+        ('t', 700, "CONT", 3, "when it is taken: nothing"),
         ('S', 700, "KILL", 0, "it ends"),
         ('Z', 0, "KILL", 1, "nothing, it has ended"),
         ('I', 0, "TERM", 1, "nothing, it is ending"),
@@ -311,7 +314,11 @@ a procfs of it is mounted at /container/proc, as systemd (1) sees it
 #[test]
 fn an_init_that_waits_and_a_zombie_from_outside() {
     let machine = machine("holders-zap");
-    machine.file("proc/812/wchan", "zap_pid_ns_processes");
+    machine.process(&Process {
+        flags: 0x40_0104,
+        ..Process::new(812, 700, "sleep", WEB, "812\t1")
+    });
+    assert_eq!(machine.run(&["explain", "812", "KILL"]).status, 1);
     machine.process(&Process {
         state: 'Z',
         ..Process::new(813, 700, "exec", WEB, "813\t2")
@@ -327,9 +334,27 @@ fn an_init_that_waits_and_a_zombie_from_outside() {
         state: 'I',
         ..Process::new(812, 700, "sleep", WEB, "812\t1")
     });
-    machine.file("proc/812/wchan", "0");
     let ran = machine.run(&["holders", "812"]);
     assert!(ran.out.contains("kill -KILL 812 ends that"), "{}", ran.out);
+}
+
+/// The first thread of a process may end before the others.
+#[test]
+fn a_process_lives_while_a_thread_does() {
+    let machine = machine("threads");
+    machine.process(&Process {
+        state: 'Z',
+        ..Process::new(812, 700, "java", WEB, "812\t1")
+    });
+    machine.process(&Process::new(814, 700, "java", WEB, "814\t3"));
+    for file in ["status", "stat"] {
+        let text = std::fs::read_to_string(machine.path(&format!("proc/814/task/814/{file}")));
+        machine.file(&format!("proc/812/task/814/{file}"), &text.unwrap());
+    }
+    std::fs::remove_dir_all(machine.path("proc/814")).unwrap();
+    let ran = machine.run(&["holders", "812"]);
+    assert!(ran.out.contains("its init java (812) lives"), "{}", ran.out);
+    assert_eq!(machine.run(&["explain", "812", "KILL"]).status, 0);
 }
 
 #[test]

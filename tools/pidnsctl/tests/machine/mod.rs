@@ -28,6 +28,8 @@ pub struct Process<'a> {
     pub numbers: &'a str,
     pub state: char,
     pub tracer: i32,
+    /// As in `/proc/PID/stat`.
+    pub flags: u64,
     pub blocked: u64,
     pub ignored: u64,
     pub caught: u64,
@@ -44,6 +46,7 @@ impl<'a> Process<'a> {
             numbers,
             state: 'S',
             tracer: 0,
+            flags: 0,
             blocked: 0,
             ignored: 0,
             caught: 0,
@@ -98,6 +101,7 @@ impl Machine {
             numbers,
             state,
             tracer,
+            flags,
             blocked,
             ignored,
             caught,
@@ -111,6 +115,8 @@ impl Machine {
         );
         self.file(&format!("proc/{pid}/status"), &status);
         self.file(&format!("proc/{pid}/task/{pid}/status"), &status);
+        let stat = format!("{pid} ({name} (x) y) {state} {parent} {pid} {pid} 0 -1 {flags} 0 0");
+        self.file(&format!("proc/{pid}/task/{pid}/stat"), &stat);
         self.file(&format!("proc/{pid}/cgroup"), cgroup);
         self.link(&format!("proc/{pid}/ns/pid"), &format!("pid:[{ns}]"));
     }
