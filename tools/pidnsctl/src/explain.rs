@@ -28,7 +28,8 @@ pub fn run(
 ) -> Result<u8> {
     let signal = signal::number(said)?;
     let processes = process::all(machine);
-    let target = Process::read(machine, pid).with_context(|| format!("no process {pid}"))?;
+    let mut target = Process::read(machine, pid).with_context(|| format!("no process {pid}"))?;
+    target.blocked = process::blocked_by_all(machine, pid).unwrap_or(target.blocked);
     let sender = match from {
         Some(pid) => Process::read(machine, pid).with_context(|| format!("no process {pid}"))?,
         None => myself(machine)?,

@@ -32,6 +32,7 @@ pub struct Process {
     pub session: Option<i32>,
     /// Its namespace, if one may know.
     pub ns: Option<u64>,
+    /// By its first thread.
     pub blocked: SignalSet,
     pub ignored: SignalSet,
     pub caught: SignalSet,
@@ -54,7 +55,7 @@ impl Process {
             session: first(&status.nssid),
             numbers: status.nspid.unwrap_or_else(|| vec![pid]),
             ns: machine.pid_namespace(format!("{dir}/ns/pid")),
-            blocked: blocked_by_all(machine, pid).unwrap_or(SignalSet(status.sigblk)),
+            blocked: SignalSet(status.sigblk),
             ignored: SignalSet(status.sigign),
             caught: SignalSet(status.sigcgt),
             name: printable(&status.name),
@@ -135,7 +136,7 @@ fn is_exiting(machine: &Machine, stat: &str) -> bool {
 }
 
 /// The signals that every thread of a process blocks: one that does not can take it.
-fn blocked_by_all(machine: &Machine, pid: i32) -> Option<SignalSet> {
+pub fn blocked_by_all(machine: &Machine, pid: i32) -> Option<SignalSet> {
     let threads = machine.numbers(format!("/proc/{pid}/task"));
     let blocked = threads
         .iter()

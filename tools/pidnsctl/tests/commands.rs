@@ -338,6 +338,19 @@ fn an_init_that_waits_and_a_zombie_from_outside() {
     assert!(ran.out.contains("kill -KILL 812 ends that"), "{}", ran.out);
 }
 
+/// What one thread blocks another one takes.
+#[test]
+fn explain_asks_every_thread() {
+    let machine = with_module("explain-threads", 1, 10000);
+    with_dispositions(&machine);
+    assert_eq!(machine.run(&["explain", "812", "INT"]).status, 3);
+    let status = std::fs::read_to_string(machine.path("proc/812/task/812/status")).unwrap();
+    let other = status.replace("SigBlk:\t0000000000000002", "SigBlk:\t0");
+    assert_ne!(status, other);
+    machine.file("proc/812/task/820/status", &other);
+    assert_eq!(machine.run(&["explain", "812", "INT"]).status, 0);
+}
+
 /// The first thread of a process may end before the others.
 #[test]
 fn a_process_lives_while_a_thread_does() {
