@@ -4,6 +4,8 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 RUSTC ?= rustc
 MANDIR ?= /usr/share/man
+PREFIX ?= /usr
+CARGO ?= cargo
 INSTALL_MOD_PATH ?= $(DESTDIR)
 # The one that `make demo` built, where there is no other.
 cache-bindgen := $(wildcard $(or $(PIDNS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pidns)/bindgen/bin/bindgen)
@@ -17,7 +19,7 @@ release = $(or $(shell cat "$(KDIR)/include/config/kernel.release" 2>/dev/null),
 modules-dir = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 depmod = { export PATH=$$PATH:/usr/sbin:/sbin; [ ! -f "$(modules-dir)/modules.order" ] || depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") $(release); }
 
-.PHONY: modules install uninstall demo demo-stock quick test test-stock test-deep parity engines fuzz soak bench deb test-deb check format rust-analyzer clean distclean help
+.PHONY: modules install uninstall tools install-tools uninstall-tools demo demo-stock quick test test-stock test-deep parity engines fuzz soak bench deb test-deb check format rust-analyzer clean distclean help
 
 modules: ## Build pidns.ko for the running kernel, or for KDIR=
 	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
@@ -30,6 +32,23 @@ install: modules ## Install pidns.ko for that kernel, and its manual page; DESTD
 uninstall: ## Remove both
 	@rm -f "$(modules-dir)/updates/pidns.ko"* "$(DESTDIR)$(MANDIR)/man4/pidns.4"
 	@$(depmod)
+
+# In there, for a .cargo/config.toml that names vendored crates.
+tools: ## Build pidnsctl, which shows namespaces and verdicts; it wants cargo and rustc 1.85
+	@cd tools/pidnsctl && CARGO_TARGET_DIR=target $(CARGO) build --release --locked
+
+pidnsctl := tools/pidnsctl/target/release/pidnsctl
+completions := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pidnsctl \
+	$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_pidnsctl $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pidnsctl.fish
+
+install-tools: tools ## Install it, its manual page and completions for bash, zsh, fish; DESTDIR=, PREFIX=
+	@install -D -m 755 $(pidnsctl) "$(DESTDIR)$(PREFIX)/bin/pidnsctl"
+	@install -D -m 644 tools/pidnsctl/pidnsctl.8 "$(DESTDIR)$(MANDIR)/man8/pidnsctl.8"
+	@set -- bash zsh fish; for file in $(completions); do \
+		mkdir -p "$${file%/*}" && $(pidnsctl) completions "$$1" >"$$file" && shift || exit; done
+
+uninstall-tools: ## Remove them
+	@rm -f "$(DESTDIR)$(PREFIX)/bin/pidnsctl" "$(DESTDIR)$(MANDIR)/man8/pidnsctl.8" $(completions)
 
 demo: ## Show in a guest what the module does; sets up everything it needs
 	@scripts/demo
@@ -64,10 +83,10 @@ soak: ## Let all stressors run at once for ten minutes on two kernels; HOURS= fo
 bench: ## Count what signals cost, with and without the module; writes docs/PERFORMANCE.md
 	@scripts/bench
 
-deb: ## Build the package pidns-dkms for Debian 13; says where it is
+deb: ## Build the packages pidns-dkms and pidns-tools for Debian 13; says where they are
 	@scripts/deb
 
-test-deb: ## Install, upgrade and remove that package in a guest
+test-deb: ## Install, upgrade and remove them in a guest
 	@scripts/test-deb
 
 check: ## Formatting, lints, shell scripts and the rules of the tree
@@ -80,7 +99,7 @@ rust-analyzer: ## Write rust-project.json, from which rust-analyzer knows the mo
 	@scripts/rust-analyzer
 
 clean: ## Remove what `make` built here
-	@rm -rf .tmp_versions
+	@rm -rf .tmp_versions tools/pidnsctl/target
 	@find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
 		-o -name '.*.d' -o -name '*generated.rs' -o -name calls.h -o -name Module.symvers -o -name modules.order -o -name .module-common.o \) \
 		-type f -exec rm -f {} +
@@ -88,10 +107,10 @@ clean: ## Remove what `make` built here
 distclean: clean ## Remove that, and the cache with kernels, tools and guest
 	@cache=$${PIDNS_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/pidns}; echo "removing what was made in $$cache"; \
 		cd "$$cache" 2>/dev/null && [ -e locks/setup ] && rm -rf accel-* bindgen clippy-tests deb debian engines.* image kdir kernels livepatch locks \
-		logs modules selftests source stock test-deb.* tests tools.env* tsc tsc-* || true; rmdir "$$cache" 2>/dev/null || true
+		logs modules selftests source stock test-deb.* tests tools tools.env* tsc tsc-* || true; rmdir "$$cache" 2>/dev/null || true
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Variables: KDIR (build directory of a kernel), KERNEL_SRC (source for the test kernels), RUSTC, BINDGEN, LLVM,'
-	@echo 'PIDNS_CACHE (where things are made), PIDNS_MIRROR (of Debian); for make install DESTDIR, INSTALL_MOD_PATH, MANDIR;'
+	@echo 'PIDNS_CACHE (where things are made), PIDNS_MIRROR (of Debian); for make install DESTDIR, INSTALL_MOD_PATH, MANDIR, PREFIX;'
 	@echo 'for tests PIDNS_FULL, PIDNS_CYCLES, PIDNS_NAMESPACES, PIDNS_STORM (docs/TESTING.md); for make soak HOURS'

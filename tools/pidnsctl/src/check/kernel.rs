@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a kernel must be for the module, by its version and configuration: what Kbuild, dkms.conf and a load ask for.
+
+use super::{config::Config, Finding, Level};
+
+/// Options that the module cannot do without, and what brings them.
+const NEEDED: [(&str, &str); 8] = [
+    ("MODULES", ""),
+    (
+        "RUST",
+        "; make rustavailable in the kernel's source says what that lacks",
+    ),
+    ("SYSCTL", ""),
+    ("KPROBES", ""),
+    ("KALLSYMS", ""),
+    ("KALLSYMS_ALL", ""),
+    (
+        "TASKS_RCU",
+        ", which comes with CONFIG_PREEMPTION (CONFIG_PREEMPT or CONFIG_PREEMPT_LAZY)",
+    ),
+    (
+        "DYNAMIC_FTRACE_WITH_DIRECT_CALLS",
+        ", which comes with CONFIG_FUNCTION_TRACER",
+    ),
+];
+
+/// Options with which it cannot be, and why.
+const FORBIDDEN: [(&str, &str); 2] = [
+    (
+        "PREEMPT_RT",
+        "locks sleep, so it could not be unloaded safely",
+    ),
+    (
+        "LTO_CLANG",
+        "functions to hook may be a part of their callers",
+    ),
+];
+
+/// Options that must be built in or left out in supply mode.
+const NO_MODULES: [&str; 2] = ["FUSE_FS", "CUSE"];
+
+pub fn findings(config: &Config, release: Option<&str>) -> Vec<Finding> {
+    let takeover = config.is_built_in("PID_NS");
+    let mut findings = vec![
+        version(release.or(config.version.as_deref()), takeover),
+        architecture(config, takeover),
+    ];
+    for (symbol, more) in NEEDED {
+        if !config.is_built_in(symbol) {
+            let text = format!("CONFIG_{symbol} is not set: build the kernel with it{more}");
+            findings.push(Finding::new(Level::No, text));
+        }
+    }
+    for (symbol, why) in FORBIDDEN {
+        if config.is_built_in(symbol) {
+            let text = format!("CONFIG_{symbol}: {why}: build the kernel without it");
+            findings.push(Finding::new(Level::No, text));
+        }
+    }
+    for symbol in NO_MODULES {
+        if !takeover && config.get(symbol) == Some("m") {
+            let text = format!("CONFIG_{symbol}=m: build it into the kernel, or leave it out");
+            findings.push(Finding::new(Level::No, text));
+        }
+    }
+    if findings.iter().all(|it| it.level != Level::No) {
+        findings.push(Finding::new(Level::Ok, "every option that it needs is set"));
+    }
+    findings.extend(notes(config));
+    findings
+}
+
+fn version(version: Option<&str>, takeover: bool) -> Finding {
+    let Some(version) = version else {
+        return Finding::new(
+            Level::Todo,
+            "the configuration does not name its kernel: say --kernel RELEASE",
+        );
+    };
+    let mode = if takeover {
+        "takeover mode (CONFIG_PID_NS=y)"
+    } else {
+        "supply mode (without CONFIG_PID_NS)"
+    };
+    let wanted = if takeover { "7.2 or 7.3" } else { "7.3" };
+    let series = series(version);
+    let fits = series == "7.3" || takeover && series == "7.2";
+    if fits {
+        return Finding::new(Level::Ok, format!("Linux {version}, {mode}"));
+    }
+    let debian = if takeover {
+        "; on Debian 13: apt-get install -t trixie-backports linux-image-amd64"
+    } else {
+        ""
+    };
+    Finding::new(
+        Level::No,
+        format!("Linux {version}: {mode} is for {wanted}: boot one of these{debian}"),
+    )
+}
+
+/// `7.3` of `7.3.4+deb13-amd64` and `7.3-rc1`.
+pub fn series(release: &str) -> String {
+    let mut numbers = release.split(|it: char| !it.is_ascii_digit());
+    let mut next = || numbers.next().unwrap_or("");
+    format!("{}.{}", next(), next())
+}
+
+fn architecture(config: &Config, takeover: bool) -> Finding {
+    match (config.is_built_in("X86_64"), takeover) {
+        (true, _) => Finding::new(Level::Ok, "x86-64"),
+        (_, true) => Finding::new(Level::Note, "not x86-64: it is not refused, and nobody has tried it"),
+        _ => Finding::new(
+            Level::No,
+            "not x86-64, for which alone it brings pid namespaces: build the kernel with CONFIG_PID_NS",
+        ),
+    }
+}
+
+/// What is good to know of a kernel that can have it.
+fn notes(config: &Config) -> Vec<Finding> {
+    let mut notes = Vec::new();
+    let mut note = |says: bool, text: &str| {
+        if says {
+            notes.push(Finding::new(Level::Note, text));
+        }
+    };
+    note(
+        !has_jumps(config),
+        "without CONFIG_DYNAMIC_FTRACE_WITH_JMP functions are redirected by ftrace, which is slower",
+    );
+    note(
+        !config.is_built_in("TRACEPOINTS"),
+        "without CONFIG_TRACEPOINTS there is no pidnsctl trace",
+    );
+    note(
+        !config.is_built_in("MODULE_UNLOAD"),
+        "without CONFIG_MODULE_UNLOAD it cannot be unloaded",
+    );
+    note(
+        config.is_built_in("TRIM_UNUSED_KSYMS"),
+        "CONFIG_TRIM_UNUSED_KSYMS: if modpost misses a symbol, build the kernel without it",
+    );
+    let forced = [
+        "MODULE_SIG_FORCE",
+        "LOCK_DOWN_KERNEL_FORCE_INTEGRITY",
+        "LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY",
+    ];
+    for symbol in forced
+        .into_iter()
+        .filter(|symbol| config.is_built_in(symbol))
+    {
+        note(
+            true,
+            &format!("CONFIG_{symbol}: sign pidns.ko with a key that the kernel knows"),
+        );
+    }
+    notes
+}
+
+/// Whether functions can become direct jumps.
+pub fn has_jumps(config: &Config) -> bool {
+    config.is_built_in("DYNAMIC_FTRACE_WITH_JMP")
+        && config.is_built_in("HAVE_SINGLE_FTRACE_DIRECT_OPS")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "CONFIG_X86_64=y\nCONFIG_PID_NS=y\nCONFIG_MODULES=y\nCONFIG_RUST=y\nCONFIG_SYSCTL=y\nCONFIG_KPROBES=y\n\
+        CONFIG_KALLSYMS=y\nCONFIG_KALLSYMS_ALL=y\nCONFIG_TASKS_RCU=y\nCONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y\n\
+        CONFIG_DYNAMIC_FTRACE_WITH_JMP=y\nCONFIG_HAVE_SINGLE_FTRACE_DIRECT_OPS=y\nCONFIG_TRACEPOINTS=y\nCONFIG_MODULE_UNLOAD=y\n";
+
+    fn of(text: &str, release: &str) -> Vec<Finding> {
+        findings(&Config::parse(text.as_bytes()).unwrap(), Some(release))
+    }
+
+    fn fits(text: &str, release: &str) -> bool {
+        of(text, release).iter().all(|it| it.level != Level::No)
+    }
+
+    #[test]
+    fn versions_by_mode() {
+        let supply = GOOD.replace("CONFIG_PID_NS=y\n", "");
+        for (release, takes, supplies) in [
+            ("7.3.4+deb13-amd64", true, true),
+            ("7.2.12+deb14-amd64", true, false),
+            ("7.3-rc1", true, true),
+            ("7.3", true, true),
+            ("7.4.0", false, false),
+            ("7.30.1", false, false),
+            ("6.12.1", false, false),
+            ("17.3.0", false, false),
+            ("x", false, false),
+        ] {
+            assert_eq!(fits(GOOD, release), takes, "{release}");
+            assert_eq!(fits(&supply, release), supplies, "{release}");
+        }
+    }
+
+    #[test]
+    fn a_good_kernel_has_nothing_to_say() {
+        assert!(of(GOOD, "7.3.4").iter().all(|it| it.level == Level::Ok));
+    }
+
+    #[test]
+    fn every_needed_option_is_missed() {
+        for (symbol, _) in NEEDED {
+            for other in ["", "# CONFIG_Y is not set\n", "CONFIG_Y=m\n"] {
+                let text =
+                    GOOD.replace(&format!("CONFIG_{symbol}=y\n"), &other.replace('Y', symbol));
+                let missed = of(&text, "7.3.4")
+                    .into_iter()
+                    .filter(|it| it.level == Level::No);
+                let missed: Vec<String> = missed.map(|it| it.text).collect();
+                assert_eq!(missed.len(), 1, "{symbol}: {missed:?}");
+                assert!(
+                    missed[0].starts_with(&format!("CONFIG_{symbol} ")),
+                    "{missed:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_forbidden_option_is_found() {
+        for (symbol, _) in FORBIDDEN {
+            assert!(
+                !fits(&format!("{GOOD}CONFIG_{symbol}=y\n"), "7.3.4"),
+                "{symbol}"
+            );
+        }
+        let supply = GOOD.replace("CONFIG_PID_NS=y\n", "");
+        for symbol in NO_MODULES {
+            assert!(
+                !fits(&format!("{supply}CONFIG_{symbol}=m\n"), "7.3.4"),
+                "{symbol}"
+            );
+            assert!(
+                fits(&format!("{supply}CONFIG_{symbol}=y\n"), "7.3.4"),
+                "{symbol}"
+            );
+            assert!(
+                fits(&format!("{GOOD}CONFIG_{symbol}=m\n"), "7.3.4"),
+                "{symbol}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_architectures() {
+        let arm = GOOD.replace("X86_64", "ARM64");
+        assert!(fits(&arm, "7.3.4"));
+        assert!(!fits(&arm.replace("CONFIG_PID_NS=y\n", ""), "7.3.4"));
+    }
+
+    /// What Kbuild and DKMS refuse is refused here.
+    #[test]
+    fn kbuild_and_dkms_ask_for_no_more() {
+        let kbuild = include_str!("../../../../Kbuild");
+        let known = |symbol: &str| {
+            let listed = NEEDED
+                .iter()
+                .map(|it| it.0)
+                .chain(FORBIDDEN.iter().map(|it| it.0));
+            listed.chain(["PID_NS", "X86_64"]).any(|it| it == symbol)
+        };
+        let before = kbuild.split("pidns-bindings :=").next().unwrap();
+        for line in before
+            .lines()
+            .filter(|it| it.starts_with("ifdef ") || it.starts_with("ifndef "))
+        {
+            let symbol = line.split("CONFIG_").nth(1).unwrap();
+            assert!(known(symbol), "Kbuild: {line}");
+        }
+        let dkms = include_str!("../../../../dkms.conf");
+        let wanted = dkms
+            .lines()
+            .find_map(|it| it.strip_prefix("BUILD_EXCLUSIVE_CONFIG=\""))
+            .unwrap();
+        for symbol in wanted.trim_end_matches('"').split(' ') {
+            let symbol = symbol.trim_start_matches('!').trim_start_matches("CONFIG_");
+            assert!(known(symbol), "dkms.conf: {symbol}");
+        }
+    }
+}
