@@ -67,7 +67,14 @@ fn table(tree: &Tree) -> String {
     table.load_preset(presets::NOTHING);
     let mut header = vec!["NAMESPACE", "INIT", "NAME", "CONTAINER", "TASKS"];
     if tree.listed {
-        header.extend(["DROPPED", "ACTED", "TWO-SIDED", "GRACE", "TERMINAL"]);
+        header.extend([
+            "DROPPED",
+            "ACTED",
+            "TWO-SIDED",
+            "GRACE",
+            "TERMINAL",
+            "ORPHANS",
+        ]);
     }
     table.set_header(header);
     for (indent, it) in in_order(tree) {
@@ -86,6 +93,10 @@ fn table(tree: &Tree) -> String {
                 or_dash(row.two_sided_init.map(two_sided)),
                 or_dash(row.grace_ms.map(|ms| format!("{} s", ms as f64 / 1000.0))),
                 or_dash(row.terminal.map(|on| if on == 0 { "no" } else { "yes" })),
+                or_dash(
+                    row.reap_orphans
+                        .map(|on| if on == 0 { "left" } else { "reaped" }),
+                ),
             ]);
         }
         table.add_row(cells);
@@ -166,6 +177,7 @@ struct Entry<'a> {
     two_sided_init: Option<u8>,
     grace_ms: Option<u64>,
     terminal: Option<u8>,
+    reap_orphans: Option<u8>,
 }
 
 fn document(tree: &Tree) -> Document<'_> {
@@ -191,6 +203,7 @@ fn document(tree: &Tree) -> Document<'_> {
             two_sided_init: row.two_sided_init,
             grace_ms: row.grace_ms,
             terminal: row.terminal,
+            reap_orphans: row.reap_orphans,
         }
     };
     Document {

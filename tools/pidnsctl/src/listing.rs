@@ -22,6 +22,7 @@ pub struct Row {
     pub two_sided_init: Option<u8>,
     pub grace_ms: Option<u64>,
     pub terminal: Option<u8>,
+    pub reap_orphans: Option<u8>,
 }
 
 /// The lines in their order, a parent before its children; nothing if the module is not there.
@@ -61,6 +62,7 @@ fn parse_row(names: &[&str], line: &str) -> Result<Row> {
         two_sided_init: row.get("two_sided_init")?,
         grace_ms: row.get("grace_ms")?,
         terminal: row.get("terminal")?,
+        reap_orphans: row.get("reap_orphans")?,
     })
 }
 
@@ -86,9 +88,9 @@ impl Columns<'_> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "        ns     parent      owner level       init numbers    dropped      acted two_sided_init grace_ms terminal
-4026531836          - 4026531837     0          1     105          0          0              1    10000        1
-4026532190 4026531836 4026531837     1        812       3          2          1              2     5000        0
+    const TEXT: &str = "        ns     parent      owner level       init numbers    dropped      acted two_sided_init grace_ms terminal reap_orphans
+4026531836          - 4026531837     0          1     105          0          0              1    10000        1            0
+4026532190 4026531836 4026531837     1        812       3          2          1              2     5000        0            1
 ";
 
     #[test]
@@ -108,6 +110,7 @@ mod tests {
             two_sided_init: Some(2),
             grace_ms: Some(5000),
             terminal: Some(0),
+            reap_orphans: Some(1),
         };
         assert_eq!(rows[1], child);
     }

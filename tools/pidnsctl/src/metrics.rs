@@ -18,7 +18,7 @@ type Metric = (
     fn(&Namespace) -> Option<f64>,
 );
 
-const METRICS: [Metric; 8] = [
+const METRICS: [Metric; 9] = [
     (
         "namespace_tasks",
         "gauge",
@@ -63,6 +63,12 @@ const METRICS: [Metric; 8] = [
         "gauge",
         "1 if a Ctrl-C from outside acts on the init.",
         |it| it.row.terminal.map(f64::from),
+    ),
+    (
+        "reap_orphans",
+        "gauge",
+        "1 if orphans that nobody waits for are reaped.",
+        |it| it.row.reap_orphans.map(f64::from),
     ),
 ];
 

@@ -37,10 +37,10 @@ fn machine(name: &str) -> Machine {
 fn with_module(name: &str, two_sided_init: u8, grace_ms: u32) -> Machine {
     let machine = machine(name);
     let list = format!(
-        "ns parent owner level init numbers dropped acted two_sided_init grace_ms terminal\n\
-         {INITIAL} - 4026531837 0 1 105 0 0 1 10000 1\n\
-         {WEB} {INITIAL} 4026531837 1 812 3 2 5 {two_sided_init} {grace_ms} 0\n\
-         {DEEP} {WEB} 4026531837 2 900 1 0 0 1 10000 1\n"
+        "ns parent owner level init numbers dropped acted two_sided_init grace_ms terminal reap_orphans\n\
+         {INITIAL} - 4026531837 0 1 105 0 0 1 10000 1 0\n\
+         {WEB} {INITIAL} 4026531837 1 812 3 2 5 {two_sided_init} {grace_ms} 0 1\n\
+         {DEEP} {WEB} 4026531837 2 900 1 0 0 1 10000 1 0\n"
     );
     machine.file("proc/pidns", &list);
     machine
@@ -50,10 +50,10 @@ fn with_module(name: &str, two_sided_init: u8, grace_ms: u32) -> Machine {
 fn list_shows_a_tree() {
     let ran = with_module("list", 2, 2500).run(&["list"]);
     let wanted = "\
-NAMESPACE      INIT NAME    CONTAINER TASKS DROPPED ACTED TWO-SIDED GRACE TERMINAL
-4026531836        1 systemd -             6       0     0 yes       10 s  yes
-└─4026532190    812 sleep   web           3       2     5 tell      2.5 s no
-  └─4026532200  900 inner   -             1       0     0 yes       10 s  yes
+NAMESPACE      INIT NAME    CONTAINER TASKS DROPPED ACTED TWO-SIDED GRACE TERMINAL ORPHANS
+4026531836        1 systemd -             6       0     0 yes       10 s  yes      left
+└─4026532190    812 sleep   web           3       2     5 tell      2.5 s no       reaped
+  └─4026532200  900 inner   -             1       0     0 yes       10 s  yes      left
 ";
     assert_eq!(ran.out, wanted);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""));
