@@ -29,7 +29,13 @@ use crate::{
         wrap, //
     },
     module::Loaded,
-    object::objects,
+    object::{
+        fields,
+        objects,
+        File,
+        UserNs, //
+    },
+    task::Current,
 };
 use core::{
     ffi::CStr,
@@ -93,6 +99,12 @@ impl Table {
     /// Of which no entry is registered.
     const NONE: &'static [Self] = &[table(c"", 0, bindings::proc_dointvec_minmax)];
 
+    /// The same; who writes it must have opened it as admin, too ([`proc_sys_write`]).
+    pub(crate) const fn for_admins(mut self) -> Self {
+        self.0.extra1 = ADMINS.as_ptr().cast_mut().cast();
+        self
+    }
+
     /// The same, for a handler that asks for what it is about.
     pub(crate) const fn about<T: Sync>(mut self, it: &'static T) -> Self {
         self.0.data = (&raw const *it).cast_mut().cast();
@@ -108,6 +120,9 @@ impl IntoC for &'static [Table] {
         self.as_ptr().cast()
     }
 }
+
+/// What `extra1` of a table points to that is for admins.
+static ADMINS: [u8; 1] = [0];
 
 /// How many entries of a table are registered.
 pub(crate) struct Entries(usize);
@@ -216,6 +231,28 @@ objects! {
 exports! {
     // Whether it is of a sysctl of the module's; the table itself is not looked at.
     is_own_sysctl(request: &Request) -> bool = pidns_is_own_sysctl;
+    // Its table.
+    sysctl_entry(request: &Request) -> *const ctl_table = pidns_sysctl_entry;
+    // Whether those who opened a file have a capability.
+    file_ns_capable(file: &File, owner: &UserNs, capability: c_int) -> bool = file_ns_capable;
+}
+
+/// Whether a sysctl of the module's is for admins.
+fn is_for_admins(request: &Request) -> bool {
+    // SAFETY: A reference to the module keeps its tables, and the request's is one.
+    unsafe { ptr::eq((*sysctl_entry(request)).extra1, ADMINS.as_ptr().cast()) }
+}
+
+fn is_opened_by_admin(request: &Request) -> bool {
+    let admin = bindings::CAP_SYS_ADMIN as c_int;
+    file_ns_capable(request.file(), Current::get().active_ns().user_ns(), admin)
+}
+
+fields! {
+    Request {
+        /// The open file.
+        fixed file: &File = ki_filp;
+    }
 }
 
 when! {
@@ -232,9 +269,15 @@ wrap! {
         with_module(original)
     }
 
-    /// Wraps `proc_sys_write`, in the same way.
-    fn proc_sys_write(request: *mut kiocb, from: *mut iov_iter) -> isize, original => {
-        with_module(original)
+    /// Wraps `proc_sys_write`, in the same way. Of a table for admins, whoever has opened it must be one as well as whoever writes: the text
+    /// may be the output of a program that was given the file.
+    fn proc_sys_write(request: &Request, from: *mut iov_iter) -> isize, original => {
+        with_module(|| {
+            if is_for_admins(request) && !is_opened_by_admin(request) {
+                return EPERM.to_errno() as isize;
+            }
+            original()
+        })
     }
 }
 

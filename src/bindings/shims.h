@@ -67,8 +67,8 @@ SHIM(struct ns_common *, nsproxy_ns, (struct nsproxy *nsp, u32 type),
 SHIM(struct pid *, proc_pid, (struct inode *inode), return proc_pid(inode))
 SHIM(const struct proc_ns_operations *, proc_ns_ops, (struct inode *inode),
      return PROC_I(inode)->ns_ops)
-SHIM(bool, is_own_sysctl, (struct kiocb *iocb),
-     return within_module((unsigned long)PROC_I(file_inode(iocb->ki_filp))->sysctl_entry, THIS_MODULE))
+SHIM(const struct ctl_table *, sysctl_entry, (struct kiocb *iocb), return PROC_I(file_inode(iocb->ki_filp))->sysctl_entry)
+SHIM(bool, is_own_sysctl, (struct kiocb *iocb), return within_module((unsigned long)pidns_sysctl_entry(iocb), THIS_MODULE))
 SHIM(struct ctl_table_header *, sysctl_directory, (struct ctl_table_header *header), return &header->parent->header)
 SHIM(struct ctl_table_header *, listed_sysctls, (struct file *directory),
      return PROC_I(file_inode(directory))->sysctl)

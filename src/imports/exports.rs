@@ -23,6 +23,7 @@ exports! {
     capable(capability: c_int) -> bool = capable;
     current_uid() -> bindings::kuid_t = pidns_current_uid;
     ns_capable(owner: &UserNs, capability: c_int) -> bool = ns_capable;
+    ns_capable_noaudit(owner: &UserNs, capability: c_int) -> bool = ns_capable_noaudit;
 
     // Whether it is one more reference to a namespace: it had a user of whom user space knows.
     ns_get_unless_inactive(ns: &NsCommon) -> bool = pidns_ns_get_unless_inactive;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/proc/pidns`: a header, and a line for each pid namespace that the reader sees: its own and those below.
+//! `/proc/pidns`: a header, and a line for the reader's own pid namespace and for those below of whose owner it is admin.
 //!
 //! Programs may rely on it: columns are found by their names in the header, and more may be added at the end. Everybody may read
 //! it, so no line costs more than any other.
@@ -17,6 +17,7 @@ use super::walk::{
 use crate::{
     bindings::{
         self,
+        loff_t,
         proc_ops,
         seq_operations, //
     },
@@ -42,6 +43,7 @@ use crate::{
 };
 use core::ptr;
 use kernel::{
+    ffi::c_char,
     prelude::*,
     seq_file::SeqFile,
     seq_print,
@@ -54,7 +56,7 @@ objects! {
 }
 
 counted! {
-    /// Waits for those in its operations.
+    /// Waits for those in its operations, and closes what is open.
     Entry: bindings::proc_remove;
 }
 
@@ -64,7 +66,8 @@ exports! {
         -> Option<Held<Entry>> = proc_create;
 }
 
-/// The file; dropping removes it. One that is open keeps the module: so nobody is in it who reads into memory that never answers.
+/// The file; dropping removes it, and closes it where it is open. Nobody is in it then who reads into memory that never answers: that
+/// keeps the module.
 pub(crate) struct List {
     _entry: Held<Entry>,
 }
@@ -93,32 +96,25 @@ impl List {
 
 static FILE: Operations<proc_ops> = Operations(proc_ops {
     proc_open: Some(open),
-    proc_read: Some(bindings::seq_read),
+    proc_read: Some(read),
     proc_lseek: Some(bindings::seq_lseek),
-    proc_release: Some(release),
+    proc_release: Some(bindings::seq_release),
     ..pin_init::zeroed()
 });
 
 static LINES: Operations<seq_operations> = lines(show);
 
 callbacks! {
-    /// `EAGAIN` while the module comes or goes.
     fn open(_inode: *mut bindings::inode, file: &NewFile) -> c_int {
-        let Some(loaded) = Loaded::get() else {
-            return EAGAIN.to_errno();
-        };
-        let result = seq_open(file, &LINES);
-        if result == 0 {
-            loaded.into_raw();
-        }
-        result
+        seq_open(file, &LINES)
     }
 
-    fn release(inode: *mut bindings::inode, file: &NewFile) -> c_int {
-        // SAFETY: `open` left a reference and opened it; whoever takes the file away waits until this returns.
-        unsafe {
-            let _loaded = Loaded::from_raw();
-            bindings::seq_release(inode, file.as_ptr())
+    /// With a reference to the module, because user space decides how long it takes.
+    fn read(file: &NewFile, buffer: *mut c_char, size: usize, position: *mut loff_t) -> isize {
+        match Loaded::get() {
+            // SAFETY: The arguments are the kernel's.
+            Some(_loaded) => unsafe { bindings::seq_read(file.as_ptr(), buffer, size, position) },
+            None => EIO.to_errno() as isize,
         }
     }
 
@@ -150,6 +146,13 @@ fn show_header(to: &SeqFile) -> c_int {
     0
 }
 
+/// Whether it may know of `ns`: as of other kinds of namespaces (`kernel/nstree.c: may_see_all_namespaces`), more than its own is for
+/// admins. `ns` may be going, and RCU keeps its owner.
+fn may_see(reader: &PidNs, ns: &PidNs) -> bool {
+    let admin = bindings::CAP_SYS_ADMIN as c_int;
+    ns.is(reader) || ns.is_within(reader) && kernel_fn::ns_capable_noaudit(ns.user_ns(), admin)
+}
+
 /// What a reader may know of a namespace:
 ///
 /// * its inode number, as of `/proc/PID/ns/pid`, its parent's, unless it is the reader's own, and that of the user namespace
@@ -163,7 +166,7 @@ fn show_namespace(to: &SeqFile, ns: &PidNs) -> c_int {
     let rcu = rcu::read_lock();
     let me = Current::get();
     let reader = me.active_ns();
-    if !ns.is_within(reader) {
+    if !may_see(reader, ns) {
         return SKIP;
     }
     let (dropped, acted) = signal::counts(ns);

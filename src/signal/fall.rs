@@ -127,7 +127,10 @@ fn begin_to_wait(me: &Current, ns: &PidNs) {
 /// no more time. May sleep.
 fn wait_for_members(me: &Current, ns: &PidNs, sig: c_int, group_has_it: bool) {
     let began = Instant::<Monotonic>::now();
-    let left = || i64::from(settings::grace_ms(ns)) - began.elapsed().as_millis();
+    // Whoever may set it can end the wait, and not make it longer: a member may.
+    let most_ms = settings::grace_ms(ns);
+    let grace_ms = || i64::from(settings::grace_ms(ns).min(most_ms));
+    let left = || grace_ms() - began.elapsed().as_millis();
     let goes_on = || {
         let is_soft = ns.kept().fall.load(Ordering::Relaxed) & SIGNAL != 0;
         is_soft && left() > 0 && !me.signal().is_oom_victim()

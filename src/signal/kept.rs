@@ -17,7 +17,7 @@ use core::sync::atomic::AtomicU32;
 /// It lies in the namespace's own `rcu`, and so needs no memory, table or lock. The kernel does not
 /// touch that word pair before it has the namespace freed (`kernel/pid_namespace.c: destroy_pid_namespace`;
 /// here `namespace::destroy`): it is zero from the allocation on, and nobody asks any more when it is
-/// used, because whoever does holds the `siglock` of the namespace's init, or is a thread of that, whose pid holds the
+/// used, or does not take the answer (`/proc/pidns`, under RCU), because whoever does holds the `siglock` of the namespace's init, or is a thread of that, whose pid holds the
 /// namespace. A module that is loaded again finds what was there.
 pub(crate) struct Kept {
     /// How many signals to the init its protection has dropped.

@@ -17,6 +17,8 @@ use super::{
         ReadOnly, //
     },
     settings,
+    siglock::Thread,
+    verdict::Disposition,
 };
 use crate::{
     bindings::{
@@ -29,13 +31,13 @@ use crate::{
     object::{
         fields,
         Object,
+        SignalStruct,
         Task, //
     },
     task::Current,
 };
 use core::{
     mem::offset_of,
-    ops::Deref,
     ptr,
     sync::atomic::{
         AtomicU64,
@@ -47,12 +49,18 @@ use kernel::{
     sync::rcu, //
 };
 
-/// A child: it is in its parent's list.
+/// A child, in its parent's list; and a thread, in its process's.
 #[repr(transparent)]
 struct Child(Task);
+#[repr(transparent)]
+struct Member(Task);
 
 // SAFETY: It is: a `Task` is, too.
 unsafe impl Object for Child {
+    type C = task_struct;
+}
+// SAFETY: As above.
+unsafe impl Object for Member {
     type C = task_struct;
 }
 
@@ -60,19 +68,15 @@ unsafe impl Object for Child {
 unsafe impl Linked for Child {
     const LINK: usize = offset_of!(task_struct, sibling);
 }
-
-impl Deref for Child {
-    type Target = Task;
-
-    #[inline(always)]
-    fn deref(&self) -> &Task {
-        &self.0
-    }
+// SAFETY: That is its link in the list of its process's threads.
+unsafe impl Linked for Member {
+    const LINK: usize = offset_of!(task_struct, thread_node);
 }
 
 /// The `PFA_` flags of a task, of which the kernel uses the lowest bits, and a mark in the others.
 ///
-/// A child inherits the word. So the mark is when its task was made, in nanoseconds: a child is younger.
+/// A child inherits the word. So the mark is when its process was made, in nanoseconds: a child is younger. All threads have the same, because an `execve`
+/// makes any of them the first.
 #[repr(transparent)]
 pub(crate) struct Flags(AtomicU64);
 
@@ -91,11 +95,13 @@ fields! {
         /// When it was made, in nanoseconds. A thread that executes a program gets that of the first.
         once start_time: u64 = start_time;
         part atomic_flags: &Flags = atomic_flags;
-        /// What its process does about SIGCHLD, which may change at any time; and about children. Until it was reaped.
-        once chld_handler: bindings::__sighandler_t = *sighand, action[bindings::SIGCHLD as usize - 1].sa.sa_handler;
-        once chld_flags: usize = *sighand, action[bindings::SIGCHLD as usize - 1].sa.sa_flags;
-        /// The first signals that it blocks. Only the task itself writes them.
-        once first_blocked: usize = blocked.sig[0];
+    }
+}
+
+fields! {
+    SignalStruct {
+        /// The threads of a process. `tasklist_lock` protects them, too.
+        part all_threads: &ReadOnly<list_head> = thread_head;
     }
 }
 
@@ -107,19 +113,17 @@ fields! {
 }
 
 impl Task {
+    /// That of the process whose first thread it is.
     fn mark(&self) -> u64 {
         self.start_time() << KERNELS
     }
 
-    /// It is about to lose its parent.
-    fn lose_parent(&self) {
+    fn put_mark(&self, mark: u64) {
         let kernels = (1 << KERNELS) - 1;
-        let _ = self
-            .atomic_flags()
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
-                Some(word & kernels | self.mark())
-            });
+        let flags = &self.atomic_flags().0;
+        let _ = flags.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+            Some(word & kernels | mark)
+        });
     }
 
     /// Whether it has lost a parent that was not its namespace's init.
@@ -147,9 +151,14 @@ fn mark_children(me: &Current) {
         return;
     }
     let _tasklist = Tasklist::lock();
-    // SAFETY: The lock protects the list, and whoever is in it.
-    let children = unsafe { elements::<Child>(me.children(), |link| link.next) };
-    children.for_each(|child| child.lose_parent());
+    // SAFETY: The lock protects both lists, and whoever is in them.
+    unsafe {
+        for Child(child) in elements(me.children(), |link| link.next) {
+            for Member(thread) in elements(child.signal().all_threads(), |link| link.next) {
+                thread.put_mark(child.mark());
+            }
+        }
+    }
 }
 
 wrap! {
@@ -177,10 +186,15 @@ fn is_nobodys(task: &Task, sig: c_int) -> bool {
         && settings::reaps_orphans(pid.ns())
 }
 
-/// Whether an init, a thread of which is `parent`, has said nothing about SIGCHLD: whoever blocks it takes it in another way.
+/// Whether an init, a thread of which is `parent`, has said nothing about SIGCHLD. Whoever blocks it takes it in another way, and while
+/// that waits for it (`sigtimedwait`), only `real_blocked` says so. `tasklist_lock` is held for writing.
 fn says_nothing(parent: &Task) -> bool {
-    const SIGCHLD: usize = 1 << (bindings::SIGCHLD - 1);
-    parent.chld_handler().is_none()
-        && parent.chld_flags() & bindings::SA_NOCLDWAIT as usize == 0
-        && parent.first_blocked() & SIGCHLD == 0
+    const SIGCHLD: c_int = bindings::SIGCHLD as c_int;
+    let says_nothing = |parent: &Thread| {
+        parent.disposition(SIGCHLD) == Disposition::Default
+            && parent.action_flags(SIGCHLD) & bindings::SA_NOCLDWAIT as usize == 0
+            && !parent.blocks(SIGCHLD)
+    };
+    // SAFETY: `tasklist_lock` is held.
+    unsafe { parent.with_siglock(says_nothing) }
 }

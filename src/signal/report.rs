@@ -97,7 +97,7 @@ fn judged(
         count(&ns.kept().dropped);
     }
     if verdict == Verdict::Act && sender.is_some_and(Sender::acts) && at_once() {
-        if sig != SIGKILL && Rule::of(ns) == Rule::Tell {
+        if !matches!(sig, SIGKILL | SIGSTOP) && Rule::of(ns) == Rule::Tell {
             count(&ns.kept().acted);
         } else {
             acted(t, sig, taken);

@@ -4,6 +4,8 @@
 //!
 //! A namespace of which nobody has said anything has its parent's, whatever that is at the moment; the initial one begins with
 //! a parameter of the module's. So what its root says acts everywhere at once, but where somebody has said otherwise.
+//!
+//! What is said stays while the module is away: one that is loaded later must find each number where it was.
 
 use crate::{
     bindings,
@@ -136,10 +138,10 @@ impl Range {
         (word >> self.shift & mask).checked_sub(1)
     }
 
-    /// `word`, saying this `value`.
-    fn put(self, word: u32, value: u32) -> u32 {
+    /// `word`, saying this `value`, or nothing.
+    fn put(self, word: u32, value: Option<u32>) -> u32 {
         let mask = ((1 << self.bits()) - 1) << self.shift;
-        word & !mask | (value + 1) << self.shift
+        word & !mask | value.map_or(0, |value| value + 1) << self.shift
     }
 }
 
@@ -179,10 +181,10 @@ impl Setting {
         self.initial.load(Relaxed)
     }
 
-    /// Any context.
-    fn set(&self, ns: &PidNs, value: u32) {
+    /// Says it of `ns`; nothing is said of the initial namespace only by mistake. Any context.
+    fn set(&self, ns: &PidNs, value: Option<u32>) {
         if ns.is_initial() {
-            self.initial.store(value, Relaxed);
+            self.initial.store(value.unwrap_or(0), Relaxed);
             return;
         }
         let settings = &ns.kept().settings;
@@ -235,13 +237,14 @@ static TABLES: &[Table] = &[
     sysctl(c"pidns_audit", &AUDIT),
 ];
 
-/// Everybody may read it, and try to write it: the handler decides (as of `kernel.ns_last_pid`).
+/// Everybody may read it, and try to write it: who is admin of the namespace's owner decides, which the file's mode cannot
+/// say (as of `kernel.ns_last_pid`).
 const fn sysctl(name: &'static CStr, setting: &'static Setting) -> Table {
-    table(name, 0o666, number).about(setting)
+    table(name, 0o666, number).about(setting).for_admins()
 }
 
 handler! {
-    /// What holds in the namespace of the current task. Whoever is admin of its owner may set it.
+    /// What holds in the namespace of the current task. Whoever is admin of its owner may set it, and has opened it as that.
     number, access
 }
 
@@ -251,8 +254,10 @@ fn access(access: &Access, ns: &PidNs) -> c_int {
     let is_own = !setting.range.is_of_machine() || ns.is_initial();
     let is_admin = || kernel_fn::ns_capable(ns.user_ns(), bindings::CAP_SYS_ADMIN as c_int);
     let allowed = || is_own && is_admin();
-    let range = (0, setting.range.most as c_int);
+    // Below nothing is the parent's.
+    let least = if ns.is_initial() { 0 } else { -1 };
+    let range = (least, setting.range.most as c_int);
     access.of(allowed, setting.of(ns) as c_int, range, |value| {
-        setting.set(ns, value as u32);
+        setting.set(ns, u32::try_from(value).ok());
     })
 }

@@ -252,6 +252,24 @@ impl<'l> Siglocked<'l> {
     }
 }
 
+impl Task {
+    /// Does `f` with the `siglock` of its process, which is not held yet. Never sleeps, if `f` does not.
+    ///
+    /// # Safety
+    ///
+    /// Something must keep the task from being reaped meanwhile: `tasklist_lock` does.
+    pub(super) unsafe fn with_siglock<R>(&self, f: impl FnOnce(&Thread) -> R) -> R {
+        // SAFETY: The caller's promise: what is not reaped has a `sighand`. A `Thread` is a task whose lock is held.
+        unsafe {
+            let siglock = &raw mut (*(*self.as_ptr()).sighand).siglock;
+            let flags = bindings::pidns_spin_lock_irqsave(siglock);
+            let result = f(Thread::from_ptr(self.as_ptr()));
+            bindings::pidns_spin_unlock_irqrestore(siglock, flags);
+            result
+        }
+    }
+}
+
 /// The `siglock` of the thread that is passed must be held for as long as this and all that comes of it is used, and nobody
 /// else use another of the same lock meanwhile.
 impl FromC for Siglocked<'_> {

@@ -5,7 +5,7 @@ use crate::report::skip;
 
 pub const PATH: &str = "/proc/sys/kernel/pidns_two_sided_init";
 
-const MAINLINE: i32 = 0;
+pub const MAINLINE: i32 = 0;
 const TWO_SIDED: i32 = 1;
 /// Mainline's verdict, and what the other would have been is told.
 pub const TELL: i32 = 2;
@@ -54,11 +54,16 @@ pub fn set_reap_orphans(reaped: i32) {
         .unwrap_or_else(|e| panic!("{REAP_ORPHANS}: {e}"));
 }
 
-/// Asks for mainline's verdict; bare mainline has no other.
+/// Asks for mainline's verdict; bare mainline has no other. In takeover mode by the rule that also tells what the other
+/// would have been: it must act as mainline's.
 #[track_caller]
 pub fn as_mainline() {
     if is_there() {
-        set(MAINLINE);
+        set(if kernel().starts_with("takeover") {
+            TELL
+        } else {
+            MAINLINE
+        });
     }
 }
 

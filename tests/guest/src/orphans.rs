@@ -1,17 +1,20 @@
 //! Orphans that an init was given, and does not wait for.
 
-use std::os::fd::IntoRawFd;
+use std::os::fd::{IntoRawFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::agent;
 use crate::channel::Channel;
-use crate::harness::{kernel, scale, Test};
+use crate::harness::{kernel, scale, this_program, Test};
 use crate::load::{load_now, make_sure, unload_soon};
 use crate::mode;
 use crate::proc_fs::Proc;
 use crate::process::{
-    become_subreaper, eventually, fork, kill, new_ns, pid, quit, quit_thread, start_threads,
-    wait_for, wait_for_message, wait_for_zombie, wait_nobody, wait_status, Child, End,
+    become_subreaper, eventually, fork, kill, new_ns, pid, quit, quit_thread, sleep_for_ever,
+    start_threads, wait_for, wait_for_message, wait_for_zombie, wait_nobody, wait_status, Child,
+    End,
 };
 use crate::report::skip;
 use crate::signal_capture;
@@ -23,6 +26,8 @@ pub const TESTS: &[Test] = tests![
     not_outside_such_a_namespace,
     the_inits_own_children_are_not,
     not_if_the_init_says_anything,
+    not_while_the_init_waits_for_sigchld,
+    a_thread_that_executes,
     who_waits_is_told_that_there_is_none,
     who_waits_gets_another_child,
     one_that_has_died_before,
@@ -200,6 +205,58 @@ fn not_if_the_init_says_anything() {
     });
 }
 
+/// Meanwhile it does not block it.
+fn not_while_the_init_waits_for_sigchld() {
+    in_a_namespace(|| {
+        signal_state::block(libc::SIGCHLD);
+        for _ in 0..scale(20, 5) {
+            let orphan = orphan();
+            let (number, channel) = (orphan.pid, orphan.channel.into_fd());
+            let channel: &'static OwnedFd = Box::leak(Box::new(channel));
+            let last = start_threads(1, move |_| {
+                std::thread::sleep(Duration::from_millis(20));
+                nix::unistd::write(channel, &[0; 4]).expect("the message");
+                quit_thread(0);
+            });
+            let set = signal_state::sigset(libc::SIGCHLD);
+            // SAFETY: the pointer is to a live set.
+            let taken = unsafe { libc::sigwaitinfo(&set, std::ptr::null_mut()) };
+            check!(Errno::result(taken), Ok(libc::SIGCHLD), "sigwaitinfo");
+            check!(wait_for(number), End::Exit(STATUS));
+            drop(last);
+        }
+    });
+}
+
+/// It has become the first, and has the same mark.
+fn a_thread_that_executes() {
+    in_a_namespace(|| {
+        let (mine, theirs) = Channel::pair();
+        let maker = fork(|channel| {
+            let child = fork(|_| {
+                let theirs: &'static Channel = Box::leak(Box::new(theirs));
+                let program = this_program().into_raw_fd();
+                start_threads(1, move |_| {
+                    theirs.send(0);
+                    theirs.receive();
+                    agent::execute(program, theirs)
+                });
+                sleep_for_ever();
+            });
+            channel.send(child.pid);
+            channel.receive();
+            quit(0);
+        });
+        let number = maker.receive();
+        mine.receive();
+        end_maker(maker);
+        mine.send(0);
+        mine.receive_all();
+        mine.send_all(&agent::message(&[agent::Command::Quit()]));
+        gone(number);
+    });
+}
+
 /// It does not wait for ever.
 fn who_waits_is_told_that_there_is_none() {
     in_a_namespace(|| {
@@ -208,7 +265,7 @@ fn who_waits_is_told_that_there_is_none() {
             let number = if by_number { orphan.pid } else { -1 };
             let end = Box::leak(Box::new(orphan.channel));
             start_threads(1, |_| {
-                std::thread::sleep(std::time::Duration::from_millis(100));
+                std::thread::sleep(Duration::from_millis(100));
                 end.send(0);
             });
             // SAFETY: a null pointer is none.
@@ -404,7 +461,7 @@ fn from_before_the_load() {
         init.send(0);
         init.receive();
         init.send(0);
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         init.send(0);
         check!(init.receive(), 0, "whether it is left");
     });
@@ -418,7 +475,7 @@ fn given_while_the_module_was_away() {
         load_now();
         mode::set_reap_orphans(1);
         init.send(0);
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         init.send(0);
         check!(init.receive(), 1, "whether it is left");
     });

@@ -122,12 +122,15 @@ fn what_acts_is_recorded() {
         let by = if at == "send" { pid() } else { init.pid };
         check!(log.next(), told(at, sig, by, &init, ns));
     }
-    // What would act does not.
+    // What would act does not, but for a SIGSTOP.
     mode::set(mode::TELL);
     let init = init();
     let ns = inode_of(init.pid, "pid");
     init.kill(libc::SIGTERM);
+    init.kill(libc::SIGTSTP);
     init.check_alive();
+    init.kill(libc::SIGSTOP);
+    check!(log.next(), told("send", libc::SIGSTOP, pid(), &init, ns));
     init.kill(libc::SIGKILL);
     check!(init.wait(), End::Killed(libc::SIGKILL));
     check!(log.next(), told("send", libc::SIGKILL, pid(), &init, ns));

@@ -97,7 +97,7 @@ fn dropped_when_taken() {
 
 fn dropped_by_mainlines_verdict() {
     start();
-    mode::as_mainline();
+    mode::set(mode::MAINLINE);
     let (init, inode) = init(|_| ());
     init.kill(libc::SIGTERM);
     init.kill(libc::SIGHUP);

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::start;
 use crate::harness::{scale, Test};
-use crate::load::{load_now, unload, unload_soon};
+use crate::load::{load_now, unload_soon};
 use crate::mode;
 use crate::ns_file::inode_of;
 use crate::privilege::{become_nobody, become_user_with_namespace};
@@ -26,7 +26,7 @@ pub const TESTS: &[Test] = tests![
 ];
 
 /// Of those that load the module anew.
-pub const LOADS: &[Test] = tests![an_open_file_holds_the_module];
+pub const LOADS: &[Test] = tests![an_open_file_does_not_hold_the_module];
 
 const PATH: &str = "/proc/pidns";
 const COLUMNS: [&str; 12] = [
@@ -169,17 +169,28 @@ fn anybody_may_read_it() {
     let nobody = fork(|_| {
         let here = own();
         become_nobody();
-        check!(all()[0][0], here);
+        check!(all().iter().map(|line| line[0]).collect::<Vec<_>>(), [here]);
         let written = Proc::at("/proc").write("pidns", "x");
         check!(written, Err(Errno::EACCES), "write");
     });
     check!(nobody.wait(), End::Exit(0));
+    let init = new_ns(echo);
     let user = fork(|_| {
+        let here = own();
+        let numbers = || -> Vec<i64> { all().iter().map(|line| line[0]).collect() };
         become_user_with_namespace();
-        let init = new_ns(|_| check!(all().len(), 1, "lines"));
-        check!(init.wait(), End::Exit(0));
+        check!(numbers(), [here], "its own, and not another user's");
+        let init = new_ns(|channel| {
+            check!(all().len(), 1, "lines for an init");
+            channel.send(own() as i32);
+            wait_for_message(channel);
+        });
+        let below = i64::from(init.receive() as u32);
+        check!(numbers(), [here, below], "and its user namespace's");
+        init.end();
     });
     check!(user.wait(), End::Exit(0));
+    init.end();
 }
 
 fn a_namespace_without_an_init() {
@@ -251,20 +262,24 @@ fn while_namespaces_come_and_go() {
     steady.end();
 }
 
-fn an_open_file_holds_the_module() {
+fn an_open_file_does_not_hold_the_module() {
     start();
     let mut file = std::fs::File::open(PATH).expect(PATH);
-    check!(unload(), Err(Errno::EAGAIN), "unload while it is open");
-    let mut text = String::new();
-    file.read_to_string(&mut text).expect("read");
-    parse(&text);
-    drop(file);
     unload_soon();
+    let read = file
+        .read(&mut [0; 100])
+        .expect_err("read without the module");
+    check!(read.raw_os_error(), Some(libc::EIO));
     check!(
         std::fs::exists(PATH).expect(PATH),
         false,
         "without the module"
     );
     load_now();
+    let read = file
+        .read(&mut [0; 100])
+        .expect_err("read of a file from before");
+    check!(read.raw_os_error(), Some(libc::EIO));
+    drop(file);
     check!(all()[0][3], 0);
 }

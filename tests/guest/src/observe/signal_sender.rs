@@ -105,7 +105,7 @@ fn a_sender_below() {
 fn a_signal_to_a_thread() {
     start();
     // With two sides the thread would have asked for it.
-    mode::as_mainline();
+    mode::set(mode::MAINLINE);
     let trace = Trace::start();
     let init = new_ns(|channel| {
         std::thread::scope(|scope| {

@@ -233,7 +233,7 @@ fn a_blocked_signal_from_outside() {
 
 fn mainlines_verdict() {
     start();
-    mode::as_mainline();
+    mode::set(mode::MAINLINE);
     let trace = Trace::start();
     let init = new_ns(|channel| block_for_a_while(channel, || ()));
     init.receive();

@@ -1,6 +1,9 @@
 //! The sysctls that are numbers: what they may be, and who may change them.
 
+use std::os::fd::AsRawFd;
+
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 
 use crate::harness::{kernel, scale, Test};
 use crate::load::{load_now, load_with, make_sure, unload_soon};
@@ -11,6 +14,7 @@ use crate::proc_fs::Proc;
 use crate::process::{echo, fork, new_ns, sleep_for_ever, wait_for_message, Child, End};
 use crate::report::skip;
 use crate::send_signal::SEND_CALLS;
+use crate::signal_capture;
 use crate::signal_state;
 
 pub const TESTS: &[Test] = tests![
@@ -19,8 +23,11 @@ pub const TESTS: &[Test] = tests![
     a_namespace_has_its_parents,
     a_namespace_has_its_own,
     what_is_said_from_outside,
+    what_was_said_is_taken_back,
+    who_has_opened_it_counts,
     the_rule_of_each_namespace,
     the_grace_of_each_namespace,
+    a_member_does_not_prolong_the_grace,
     nothing_is_left_in_memory,
 ];
 /// Of those that load the module anew.
@@ -187,6 +194,51 @@ fn what_is_said_from_outside() {
     init.end();
 }
 
+/// A namespace has its parent's again.
+fn what_was_said_is_taken_back() {
+    mode::two_sided();
+    mode::set_grace(10_000);
+    let init = new_ns(|_| {
+        for (name, usual, most) in SETTINGS {
+            set(name, most);
+            check_value(name, most, "as it was said");
+            check!(
+                Proc::at("/proc").write(&path(name), "-1"),
+                Ok(()),
+                "{name}=-1"
+            );
+            check_value(name, usual, "when nothing is said any more");
+            check!(
+                Proc::at("/proc").write(&path(name), "-2"),
+                Err(Errno::EINVAL),
+                "{name}=-2"
+            );
+        }
+    });
+    check!(init.wait(), End::Exit(0));
+}
+
+/// A program that runs as root may have been given it as its standard output.
+fn who_has_opened_it_counts() {
+    mode::two_sided();
+    mode::set_grace(10_000);
+    for (name, usual, _) in SETTINGS {
+        let nobody = fork(|channel| {
+            become_nobody();
+            let file = Proc::at("/proc").open(&path(name), OFlag::O_WRONLY);
+            channel.send_fd(file.expect("open by nobody").as_raw_fd());
+        });
+        let file = nobody.channel.receive_fd();
+        check!(nobody.wait(), End::Exit(0));
+        check!(
+            nix::unistd::write(&file, b"0\t/var\n"),
+            Err(Errno::EPERM),
+            "{name}"
+        );
+        check_value(name, usual, "after root wrote to what nobody had opened");
+    }
+}
+
 /// An init that has set the rule of its namespace.
 fn with_rule(rule: u32) -> Child {
     let init = new_ns(|channel| {
@@ -227,6 +279,28 @@ fn the_grace_of_each_namespace() {
             sleep_for_ever();
         });
         set("grace_ms", 0);
+        channel.send(0);
+        sleep_for_ever();
+    });
+    init.receive();
+    init.kill(libc::SIGTERM);
+    check!(init.wait(), End::Killed(libc::SIGTERM));
+}
+
+/// The fall has begun with less; it may make it shorter.
+fn a_member_does_not_prolong_the_grace() {
+    mode::two_sided();
+    mode::set_grace(500);
+    let init = new_ns(|channel| {
+        signal_state::reset();
+        let ready = fork(|ready| {
+            signal_capture::capture(&[libc::SIGTERM]);
+            ready.send(0);
+            signal_capture::next();
+            set("grace_ms", 600_000);
+            sleep_for_ever();
+        });
+        ready.receive();
         channel.send(0);
         sleep_for_ever();
     });
