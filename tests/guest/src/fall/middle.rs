@@ -234,9 +234,10 @@ fn it_takes_no_new_members_in_the_end() {
     let grace = scale(300, 2000);
     with_grace(grace);
     let init = namespace(|| {
-        drop(fork(|_| {
+        let bomb = fork(|ready| {
             signal_state::ignore(TERM);
             signal_state::ignore(libc::SIGCHLD);
+            ready.send(0);
             loop {
                 // Each child goes on in its parent's place.
                 if matches!(bare_fork(), Ok(0)) {
@@ -244,7 +245,8 @@ fn it_takes_no_new_members_in_the_end() {
                 }
                 quit(0);
             }
-        }));
+        });
+        bomb.receive();
     });
     check_took(fell(&init), grace, "the fall with a chain of forks");
 }
