@@ -137,6 +137,7 @@ impl Task {
 /// init. Any context in which `tasklist_lock` is not held for writing.
 #[inline]
 pub(super) fn leave_children(me: &Current) {
+    // A child that a child makes for it at this moment (`CLONE_PARENT`) has no mark, if it is the first.
     let head = me.children();
     if !ptr::eq(head.get().next, head.as_ptr()) {
         mark_children(me);
