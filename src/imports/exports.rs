@@ -20,7 +20,6 @@ use kernel::prelude::*;
 exports! {
     // Queries of the current task.
     in_task() -> bool = pidns_in_task;
-    capable(capability: c_int) -> bool = capable;
     current_uid() -> bindings::kuid_t = pidns_current_uid;
     ns_capable(owner: &UserNs, capability: c_int) -> bool = ns_capable;
     ns_capable_noaudit(owner: &UserNs, capability: c_int) -> bool = ns_capable_noaudit;

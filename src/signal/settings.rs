@@ -168,9 +168,6 @@ impl Setting {
     #[inline]
     pub(crate) fn of(&self, ns: &PidNs) -> u32 {
         let mut ns = ns;
-        if self.range.is_of_machine() {
-            ns = PidNs::initial();
-        }
         while let Some(parent) = ns.parent() {
             let word = ns.kept().settings.load(Ordering::Acquire);
             if let Some(value) = self.range.of(word) {
@@ -257,7 +254,12 @@ fn access(access: &Access, ns: &PidNs) -> c_int {
     // Below nothing is the parent's.
     let least = if ns.is_initial() { 0 } else { -1 };
     let range = (least, setting.range.most as c_int);
-    access.of(allowed, setting.of(ns) as c_int, range, |value| {
+    let of = if setting.range.is_of_machine() {
+        PidNs::initial()
+    } else {
+        ns
+    };
+    access.of(allowed, setting.of(of) as c_int, range, |value| {
         setting.set(ns, u32::try_from(value).ok());
     })
 }

@@ -72,8 +72,12 @@ impl Sent<'_> {
             return self.pass_on(self.info);
         }
         let (rule, said) = (Rule::of(ns), self.sender);
+        let mut told = said;
         if rule != Rule::Mainline {
-            self.sender = sender::behind(said, &self.me, self.sig, self.info, t, self.type_, ns);
+            told = sender::behind(said, &self.me, self.sig, self.info, t, self.type_, ns);
+        }
+        if rule == Rule::TwoSided {
+            self.sender = told;
         }
         if self.sig == SIGKILL && !self.may_be_inside() {
             fall::cut_short(ns);
@@ -81,14 +85,15 @@ impl Sent<'_> {
         let disposition = t.disposition(self.sig);
         let verdict = if t.process().is_unkillable() {
             let held = t.holds(self.sig);
-            let two_sided = rule != Rule::Mainline;
-            let mut verdict = verdict::judge(two_sided, self.sig, self.sender, disposition, held);
+            let judge =
+                |two_sided, sender| verdict::judge(two_sided, self.sig, sender, disposition, held);
+            let verdict = judge(rule != Rule::Mainline, told);
             // Before it acts: what is told here must not wait for what it does.
-            report::sent(ns, t, self.sig, self.sender, disposition, verdict);
-            if rule == Rule::Tell {
-                self.sender = said;
-                verdict = verdict::judge(false, self.sig, said, disposition, held);
-            }
+            report::sent(ns, t, self.sig, told, disposition, verdict);
+            let verdict = match rule {
+                Rule::Tell => judge(false, said),
+                Rule::Mainline | Rule::TwoSided => verdict,
+            };
             if matches!(verdict, Verdict::Ignore | Verdict::Drop) && self.leaves_nothing() {
                 return 0;
             }
@@ -99,11 +104,6 @@ impl Sent<'_> {
                 return 0;
             }
             // On its way out.
-            self.sender = if rule == Rule::Tell {
-                said
-            } else {
-                self.sender
-            };
             None
         };
         let mut seen;

@@ -148,7 +148,7 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "orphans",
-        parts: &[orphans::TESTS],
+        parts: &[orphans::TESTS, orphans::whose::TESTS],
     },
     Group {
         name: "reboot",

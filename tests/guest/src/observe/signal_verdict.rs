@@ -231,9 +231,11 @@ fn a_blocked_signal_from_outside() {
     );
 }
 
-fn mainlines_verdict() {
+/// What is blocked when it comes is decided when it is taken, by mainline's rule.
+#[track_caller]
+fn check_a_signal_that_mainline_drops(rule: i32, verdict: &str) {
     start();
-    mode::set(mode::MAINLINE);
+    mode::set(rule);
     let trace = Trace::start();
     let init = new_ns(|channel| block_for_a_while(channel, || ()));
     init.receive();
@@ -244,7 +246,7 @@ fn mainlines_verdict() {
     init.check_alive();
     check!(
         words(&trace.verdicts(inode, libc::SIGHUP)),
-        ["send ancestor default drop"]
+        [format!("send ancestor default {verdict}")]
     );
     check!(
         words(&trace.verdicts(inode, libc::SIGTERM)),
@@ -253,27 +255,12 @@ fn mainlines_verdict() {
     init.end();
 }
 
-/// What is blocked when it comes, nothing is known of later.
+fn mainlines_verdict() {
+    check_a_signal_that_mainline_drops(mode::MAINLINE, "drop");
+}
+
 fn what_two_sides_would_do() {
-    start();
-    mode::set(mode::TELL);
-    let trace = Trace::start();
-    let init = new_ns(|channel| block_for_a_while(channel, || ()));
-    init.receive();
-    let inode = inode_of(init.pid, "pid");
-    init.kill(libc::SIGTERM);
-    init.kill(libc::SIGHUP);
-    init.send(0);
-    init.check_alive();
-    check!(
-        words(&trace.verdicts(inode, libc::SIGHUP)),
-        ["send ancestor default act"]
-    );
-    check!(
-        words(&trace.verdicts(inode, libc::SIGTERM)),
-        ["send ancestor default keep", "take other default drop"]
-    );
-    init.end();
+    check_a_signal_that_mainline_drops(mode::TELL, "act");
 }
 
 fn a_traced_init() {

@@ -1,20 +1,20 @@
 //! Orphans that an init was given, and does not wait for.
 
-use std::os::fd::{IntoRawFd, OwnedFd};
+pub mod whose;
+
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::agent;
 use crate::channel::Channel;
-use crate::harness::{kernel, scale, this_program, Test};
+use crate::harness::{kernel, scale, Test};
 use crate::load::{load_now, make_sure, unload_soon};
 use crate::mode;
 use crate::proc_fs::Proc;
 use crate::process::{
-    become_subreaper, eventually, fork, kill, new_ns, pid, quit, quit_thread, sleep_for_ever,
-    start_threads, wait_for, wait_for_message, wait_for_zombie, wait_nobody, wait_status, Child,
-    End,
+    become_subreaper, eventually, fork, kill, new_ns, quit, quit_thread, start_threads, wait_for,
+    wait_for_message, wait_for_zombie, wait_nobody, wait_status, Child, End,
 };
 use crate::report::skip;
 use crate::signal_capture;
@@ -24,18 +24,12 @@ pub const TESTS: &[Test] = tests![
     one_is_reaped,
     not_without_being_told_to,
     not_outside_such_a_namespace,
-    the_inits_own_children_are_not,
     not_if_the_init_says_anything,
     not_while_the_init_waits_for_sigchld,
-    a_thread_that_executes,
     who_waits_is_told_that_there_is_none,
     who_waits_gets_another_child,
     one_that_has_died_before,
     one_that_is_traced,
-    by_a_subreaper_they_are_not,
-    a_process_keeps_the_children_of_its_threads,
-    a_namespace_below,
-    children_of_an_orphan,
     by_many,
 ];
 
@@ -99,29 +93,6 @@ impl Orphan {
     }
 }
 
-/// A channel that somebody has sent.
-fn received(from: &Child) -> Channel {
-    Channel::from_inherited(from.channel.receive_fd().into_raw_fd())
-}
-
-/// A child that a thread of the caller's process has made, which has ended.
-fn child_of_a_thread() -> Orphan {
-    let (channel, theirs) = Channel::pair();
-    let (tell, told) = Channel::pair();
-    let [theirs, tell] = [theirs, tell].map(|c| -> &'static Channel { Box::leak(Box::new(c)) });
-    start_threads(1, move |_| {
-        tell.send(fork(|_| wait_and_end(theirs)).pid);
-        quit_thread(0);
-    });
-    let pid = told.receive();
-    let proc = Proc::mount();
-    let tasks = format!("{}/task", crate::process::pid());
-    eventually("the thread has ended", || {
-        (proc.numbers(&tasks).len() == 1).then_some(())
-    });
-    Orphan { channel, pid }
-}
-
 #[track_caller]
 fn gone(pid: i32) {
     eventually("it is reaped", || {
@@ -178,16 +149,6 @@ fn not_outside_such_a_namespace() {
     orphan().end_waited_for();
 }
 
-fn the_inits_own_children_are_not() {
-    in_a_namespace(|| {
-        let child = fork(wait_and_end);
-        child.send(0);
-        wait_for_zombie(child.pid);
-        check!(child.wait(), End::Exit(STATUS));
-        child_of_a_thread().end_waited_for();
-    });
-}
-
 fn not_if_the_init_says_anything() {
     in_a_namespace(|| {
         signal_state::block(libc::SIGCHLD);
@@ -225,35 +186,6 @@ fn not_while_the_init_waits_for_sigchld() {
             check!(wait_for(number), End::Exit(STATUS));
             drop(last);
         }
-    });
-}
-
-/// It has become the first, and has the same mark.
-fn a_thread_that_executes() {
-    in_a_namespace(|| {
-        let (mine, theirs) = Channel::pair();
-        let maker = fork(|channel| {
-            let child = fork(|_| {
-                let theirs: &'static Channel = Box::leak(Box::new(theirs));
-                let program = this_program().into_raw_fd();
-                start_threads(1, move |_| {
-                    theirs.send(0);
-                    theirs.receive();
-                    agent::execute(program, theirs)
-                });
-                sleep_for_ever();
-            });
-            channel.send(child.pid);
-            channel.receive();
-            quit(0);
-        });
-        let number = maker.receive();
-        mine.receive();
-        end_maker(maker);
-        mine.send(0);
-        mine.receive_all();
-        mine.send_all(&agent::message(&[agent::Command::Quit()]));
-        gone(number);
     });
 }
 
@@ -329,82 +261,6 @@ fn one_that_is_traced() {
         ptrace::seize(traced, ptrace::Options::empty()).expect("PTRACE_SEIZE");
         orphan.channel.send(0);
         check!(wait_for(orphan.pid), End::Exit(STATUS));
-    });
-}
-
-fn by_a_subreaper_they_are_not() {
-    in_a_namespace(|| {
-        let subreaper = fork(|channel| {
-            become_subreaper();
-            orphan().end_waited_for();
-            let late = orphan();
-            channel.send(late.pid);
-            channel.send_fd(late.channel.fd());
-            channel.receive();
-            quit(0);
-        });
-        let pid = subreaper.receive();
-        let channel = received(&subreaper);
-        end_maker(subreaper);
-        Orphan { channel, pid }.end_reaped();
-    });
-}
-
-/// A thread's children are its process's when it has ended.
-fn a_process_keeps_the_children_of_its_threads() {
-    in_a_namespace(|| {
-        let member = fork(|_| child_of_a_thread().end_waited_for());
-        check!(member.wait(), End::Exit(0));
-    });
-}
-
-/// The init of a namespace is an orphan like any other, in the one above; and its own children are its own.
-fn a_namespace_below() {
-    in_a_namespace(|| {
-        let maker = fork(|channel| {
-            let inner = new_ns(|channel| {
-                signal_state::reset();
-                channel.send(0);
-                channel.receive();
-                let child = fork(wait_and_end);
-                child.send(0);
-                wait_for_zombie(child.pid);
-                check!(child.wait(), End::Exit(STATUS));
-                orphan().end_reaped();
-            });
-            inner.receive();
-            channel.send(inner.pid);
-            channel.send_fd(inner.channel.fd());
-            channel.receive();
-            quit(0);
-        });
-        let pid = maker.receive();
-        let channel = received(&maker);
-        end_maker(maker);
-        Orphan { channel, pid }.end_reaped();
-    });
-}
-
-/// What an orphan has made is its own.
-fn children_of_an_orphan() {
-    in_a_namespace(|| {
-        let (mine, theirs) = Channel::pair();
-        let maker = fork(|channel| {
-            let child = fork(|_| {
-                theirs.receive();
-                let own = fork(wait_and_end);
-                own.send(0);
-                wait_for_zombie(own.pid);
-                check!(own.wait(), End::Exit(STATUS));
-                theirs.send(pid());
-            });
-            channel.send(child.pid);
-        });
-        let number = maker.receive();
-        check!(maker.wait(), End::Exit(0));
-        mine.send(0);
-        check!(mine.receive(), number);
-        gone(number);
     });
 }
 
