@@ -114,6 +114,10 @@ long __x64_sys_setns(const struct pt_regs *regs), __ia32_sys_setns(const struct 
 long __x64_sys_memfd_create(const struct pt_regs *regs), __ia32_sys_memfd_create(const struct pt_regs *regs);
 long __x64_sys_reboot(const struct pt_regs *regs), __ia32_sys_reboot(const struct pt_regs *regs);
 
+/* Without CONFIG_BSD_PROCESS_ACCT it is a macro: not called then, but in the list. */
+#undef acct_exit_ns
+void acct_exit_ns(struct pid_namespace *ns);
+
 /* Functions that the kernel does not export, and the originals of hooked ones: PIDNS_CALLS, made by calls.awk. */
 #include <calls.h>
 

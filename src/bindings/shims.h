@@ -17,6 +17,7 @@ SHIM(void, set_ip, (struct ftrace_regs *fregs, unsigned long ip),
      ftrace_regs_set_instruction_pointer(fregs, ip))
 SHIM(unsigned long, argument, (struct ftrace_regs *fregs, unsigned int nr),
      return ftrace_regs_get_argument(fregs, nr))
+SHIM(int, security_locked_down, (unsigned int what), return security_locked_down(what))
 
 /* Locks */
 SHIM(unsigned long, spin_lock_irqsave, (spinlock_t *lock),

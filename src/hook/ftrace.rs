@@ -31,7 +31,7 @@ exports! {
     // May sleep.
     msleep(milliseconds: u32) = msleep;
     // A query of the security modules. May sleep.
-    security_locked_down(what: u32) -> c_int = security_locked_down;
+    security_locked_down(what: u32) -> c_int = pidns_security_locked_down;
     // Sets the bit that says `jump`.
     #[cfg(pidns_jumps)] jmp_set(address: usize) -> usize = pidns_jmp_set;
 }

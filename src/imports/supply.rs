@@ -32,7 +32,6 @@ use crate::{
         NsCommon,
         Path,
         Pid,
-        PidNs,
         Task,
         UserNs, //
     },
@@ -116,7 +115,7 @@ imports! {
     exit_ptrace;
     release_task;
     group_send_sig_info(sig: c_int, info: SendSigPriv, task: &Task, kind: WholeProcess) -> c_int;
-    #[cfg(CONFIG_BSD_PROCESS_ACCT)] acct_exit_ns(ns: &PidNs);
+    #[cfg(CONFIG_BSD_PROCESS_ACCT)] acct_exit_ns(ns: &crate::object::PidNs);
     task_work_add;
     ns_tree_lookup_rcu<'rcu>(id: u64, kind: c_int) -> Option<&'rcu NsCommon>;
     path_from_stashed;

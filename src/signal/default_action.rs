@@ -99,6 +99,8 @@ fn dump(mut siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo) {
             kernel_fn::proc_coredump_connector(&me);
             #[cfg(CONFIG_COREDUMP)]
             kernel_fn::vfs_coredump(info);
+            #[cfg(not(CONFIG_COREDUMP))]
+            let _ = info;
         });
     }
     // A dump has ended the others already, or another thread ends them by its `execve`.

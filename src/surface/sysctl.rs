@@ -14,7 +14,6 @@ use crate::{
         setters,
         PidNs, //
     },
-    pid::may_choose,
     sysctl::{
         handler,
         table,
@@ -87,7 +86,7 @@ handler! {
 fn access_last_pid(access: &Access, ns: &PidNs) -> c_int {
     // The cursor and `pid_max` are words that others write at any time, as in mainline.
     let last = (ns.cursor() as c_int).wrapping_sub(1);
-    let allowed = || may_choose(ns.user_ns());
+    let allowed = || crate::pid::may_choose(ns.user_ns());
     access.of(allowed, last, (0, ns.pid_max()), |last| {
         ns.set_cursor(last.wrapping_add(1) as c_uint);
     })
