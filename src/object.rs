@@ -14,7 +14,10 @@ pub(crate) use crate::edge::{
 use core::{
     cell::Cell,
     ptr,
-    sync::atomic::AtomicI64, //
+    sync::atomic::{
+        AtomicI64,
+        AtomicPtr, //
+    }, //
 };
 use kernel::sync::{
     rcu,
@@ -135,6 +138,11 @@ unsafe impl Object for Refcount {
 // SAFETY: It is laid out as that, and has interior mutability.
 unsafe impl Object for AtomicI64 {
     type C = i64;
+}
+
+// SAFETY: It is laid out as that, and has interior mutability.
+unsafe impl<T> Object for AtomicPtr<T> {
+    type C = *mut T;
 }
 
 // SAFETY: It is laid out as that, and has interior mutability: nobody else writes there for as long as the reference.
@@ -310,12 +318,14 @@ macro_rules! setters {
 pub(crate) use setters;
 
 /// Objects, and references to them, that the kernel passes by a part of theirs: what is named first stands for the part
-/// as an argument ([`FromC`]), and has the rest as its only field.
+/// as an argument ([`FromC`]), and has the rest as its only field. A part `as` something else is that part's place, in
+/// which the kernel's part lies.
 #[allow(unused_macros, reason = "supply mode's")]
 macro_rules! by_part {
     ($(
         $(#[$meta:meta])*
-        $visibility:vis $name:ident $(<$lifetime:lifetime>)? ($inner:ty) = $c:ty, $field:ident: $part:ty;
+        $visibility:vis $name:ident $(<$lifetime:lifetime>)? ($inner:ty)
+            = $c:ty, $field:ident $(as $place:ident . $in_place:ident)?: $part:ty;
     )*) => {$(
         $(#[$meta])*
         $visibility struct $name $(<$lifetime>)? ($visibility $inner);
@@ -327,6 +337,11 @@ macro_rules! by_part {
             unsafe fn from_c(part: *mut $part) -> Self {
                 // SAFETY: The caller's promise: it is a part of one.
                 unsafe {
+                    $(
+                        let part: *mut ::kernel::types::Opaque<$part> = part.cast();
+                        let place: *mut $place = ::kernel::container_of!(part, $place, $in_place);
+                        let part: *mut <$place as $crate::object::Object>::C = place.cast();
+                    )?
                     let whole: *mut $c = ::kernel::container_of!(part, $c, $field);
                     Self($crate::edge::FromC::from_c(whole.cast()))
                 }

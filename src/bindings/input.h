@@ -60,12 +60,15 @@
 #define PROC_ENTRY_PERMANENT 1
 #include "../fs/proc/internal.h"
 #undef PROC_ENTRY_PERMANENT
+/* A macro without CONFIG_BSD_PROCESS_ACCT: not called then, but in the list of calls. */
+#undef acct_exit_ns
 
 /* Static in the kernel, or in a header of its own folder: declared nowhere that a module can read. */
 struct fuse_conn;
 struct fuse_mount;
 struct fuse_chan;
 
+void acct_exit_ns(struct pid_namespace *ns);
 struct nsproxy *create_new_namespaces(u64 flags, struct task_struct *tsk,
 				      struct user_namespace *user_ns, struct fs_struct *new_fs);
 int __send_signal_locked(int sig, struct kernel_siginfo *info, struct task_struct *t,
@@ -113,10 +116,6 @@ void perf_event_namespaces_output(struct perf_event *event, void *data);
 long __x64_sys_setns(const struct pt_regs *regs), __ia32_sys_setns(const struct pt_regs *regs);
 long __x64_sys_memfd_create(const struct pt_regs *regs), __ia32_sys_memfd_create(const struct pt_regs *regs);
 long __x64_sys_reboot(const struct pt_regs *regs), __ia32_sys_reboot(const struct pt_regs *regs);
-
-/* Without CONFIG_BSD_PROCESS_ACCT it is a macro: not called then, but in the list. */
-#undef acct_exit_ns
-void acct_exit_ns(struct pid_namespace *ns);
 
 /* Functions that the kernel does not export, and the originals of hooked ones: PIDNS_CALLS, made by calls.awk. */
 #include <calls.h>

@@ -2,7 +2,11 @@
 
 //! The chain: a `struct pid` with one `upid` for each level, from the root to its own namespace.
 
+#[cfg(not(CONFIG_PID_NS))]
+mod leaf;
 mod lookup;
+#[cfg(not(CONFIG_PID_NS))]
+mod node;
 mod ns;
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) mod number;
@@ -18,6 +22,7 @@ pub(crate) use {
 
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use {
+    node::InWork,
     table::Pidmap,
     tasklist::TasklistMut, //
 };

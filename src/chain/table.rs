@@ -5,9 +5,14 @@
 //! They are the kernel's: its `alloc_pid` and `free_pid` may still run on another CPU while ours
 //! take over or go, and its lookups (`find_pid_ns`) read the same tables all the time.
 
-use super::number::{
-    Refusal,
-    Request, //
+use super::{
+    leaf,
+    node::Numbers,
+    number::{
+        self,
+        Refusal,
+        Request, //
+    }, //
 };
 use crate::{
     bindings,
@@ -18,7 +23,6 @@ use crate::{
     },
     object::{
         fields,
-        objects,
         setters,
         Object,
         Pid,
@@ -56,23 +60,10 @@ setters! {
     }
 }
 
-objects! {
-    /// The number table of a namespace, whose lock is held: lookups find in it what they may find, or nothing.
-    Numbers(bindings::idr);
-}
-
-fields! {
-    PidNs, by Pidmap {
-        part numbers<'map>: &'map Numbers = idr;
-    }
-}
-
 exports! {
     // Takes a number of a range, for which lookups find nothing yet: the lowest, or the next from the cursor on.
     idr_alloc(table: &Numbers, pid: Null<c_void>, start: c_int, end: c_int, flags: u32) -> c_int = idr_alloc;
     idr_alloc_cyclic(table: &Numbers, pid: Null<c_void>, start: c_int, end: c_int, flags: u32) -> c_int = idr_alloc_cyclic;
-    // Gives a number back: lookups find nothing any more.
-    idr_remove(table: &Numbers, nr: usize) -> *mut c_void = idr_remove;
 }
 
 /// `pidmap_lock` is held; the only way to what it protects.
@@ -130,28 +121,65 @@ impl Pidmap {
         }
     }
 
+    /// The number that a task of `ns` gets next, if it is in the leaf that is kept. Nobody has it before
+    /// [`Pidmap::publish`].
+    #[inline(always)]
+    pub(crate) fn next(&self, ns: &PidNs) -> Option<u32> {
+        let nr = leaf::next(&ns.number_table(self), ns.cursor())?;
+        // Number 0 is never given, and free for ever.
+        (nr.wrapping_sub(1) < (ns.pid_max() as u32).wrapping_sub(1)).then_some(nr)
+    }
+
+    /// The same, where it is in another leaf: lets the kernel find it, and keeps that leaf.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if all are in use, `ENOMEM`: with memory reserved, one table's next number is found without.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn advance(&mut self, ns: &PidNs) -> Result<u32> {
+        let nr = self.take(ns, number::next(ns.cursor(), ns.pid_max()))? as u32;
+        leaf::keep(&ns.number_table(self), nr);
+        // Who looks again finds it again.
+        ns.set_cursor(nr);
+        Ok(nr)
+    }
+
+    /// No leaf of `ns` is kept any more.
+    pub(crate) fn let_go(&mut self, ns: &PidNs) {
+        leaf::let_go(&ns.number_table(self));
+    }
+
+    /// A number that was looked for is used up, even if nobody gets it.
+    #[inline(always)]
+    pub(crate) fn use_up(&mut self, upid: &Upid) {
+        upid.ns().set_cursor((upid.nr() as u32).wrapping_add(1));
+    }
+
     /// Gives a number back to its namespace.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn give_back(&mut self, upid: &Upid) {
-        idr_remove(upid.ns().numbers(self), upid.nr() as usize);
+        leaf::give_back(&upid.ns().number_table(self), upid.nr() as u32);
     }
 
     /// From now on lookups find `pid` by each of its numbers, and in each of its namespaces it counts as a task's.
+    /// Unless the numbers are `TAKEN`, they are what [`Pidmap::next`] found, and taken now.
     ///
     /// # Safety
     ///
-    /// `pid` must be complete, its numbers taken for it, and [`Pidmap::retire`] must come before its memory goes.
-    #[inline]
-    pub(crate) unsafe fn publish(&mut self, pid: &Pid) {
+    /// `pid` must be complete, its numbers found for it since the lock was taken, or taken, and [`Pidmap::retire`] must come
+    /// before its memory goes.
+    #[inline(always)]
+    pub(crate) unsafe fn publish<const TAKEN: bool>(&mut self, pid: &Pid) {
         for upid in pid.numbers().iter().rev() {
-            let ns = upid.ns();
-            // SAFETY: The table is ours while the lock is held; the rest is the caller's promise. It cannot fail for
-            // a number that is taken; it orders the writes that completed `pid` before the one that lets lookups
-            // see it.
-            unsafe {
-                bindings::idr_replace(ns.idr(), pid.as_ptr().cast(), upid.nr() as usize);
+            let (ns, nr, pid) = (upid.ns(), upid.nr() as u32, pid.as_ptr().cast());
+            if TAKEN {
+                leaf::show(&ns.number_table(self), nr, pid);
+            } else {
+                leaf::give(&ns.number_table(self), nr, pid);
+                self.use_up(upid);
             }
-            ns.set_pid_allocated(ns.pid_allocated() + 1, self);
+            ns.set_pid_allocated(ns.pid_allocated().wrapping_add(1), self);
         }
     }
 
@@ -160,7 +188,7 @@ impl Pidmap {
     /// # Safety
     ///
     /// `pid` must have been published, and not yet retired.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn retire(&mut self, pid: &Pid) {
         for upid in pid.numbers() {
             self.uncount(upid.ns());
@@ -172,7 +200,7 @@ impl Pidmap {
     /// own are left: one, or two when its first thread left before its last.
     #[inline]
     fn uncount(&mut self, ns: &PidNs) {
-        let left = ns.pid_allocated() - 1;
+        let left = ns.pid_allocated().wrapping_sub(1);
         ns.set_pid_allocated(left, self);
         if matches!(left, 1 | 2) {
             // SAFETY: A namespace that had a pid has a reaper. It is alive, or not yet freed: it is not before it
@@ -195,8 +223,9 @@ impl Pidmap {
         ns.pid_allocated() & bindings::PIDNS_ADDING == 0
     }
 
-    /// `ns` takes no more tasks (`kernel/pid.c: disable_pid_allocation`).
+    /// `ns` takes no more tasks (`kernel/pid.c: disable_pid_allocation`), and looks for no more numbers.
     pub(crate) fn close(&mut self, ns: &PidNs) {
+        self.let_go(ns);
         ns.set_pid_allocated(ns.pid_allocated() & !bindings::PIDNS_ADDING, self);
     }
 }

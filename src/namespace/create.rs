@@ -5,18 +5,18 @@
 use super::{
     memory::{
         self,
-        Blank,
-        Namespace, //
+        Blank, //
     },
     operations,
-    reference,
     Reference, //
 };
 use crate::{
     bindings::{
         self,
-        callback_head, //
+        callback_head,
+        pid_namespace, //
     },
+    chain::InWork,
     events,
     hook::callbacks,
     imports::{
@@ -68,8 +68,7 @@ pub(crate) fn create<'task>(
     let euid = Kuid::current_euid().into_raw();
     let counted = kernel_fn::inc_ucount(user_ns, euid, PidNamespaces).ok_or(ENOSPC)?;
     let mut blank = Blank::new()?;
-    let namespace = blank.get();
-    let ns = &mut namespace.ns;
+    let ns = blank.get();
     ns.pid_cachep = memory::pids(level as usize)?;
     ns.pid_max = bindings::PIDNS_PID_MAX_LIMIT;
     let (kind, operations) = (bindings::CLONE_NEWPID, operations::own());
@@ -96,7 +95,6 @@ pub(crate) fn create<'task>(
     }
     ns.ucounts = counted.into_raw();
     ns.pid_allocated = bindings::PIDNS_ADDING;
-    namespace.created.func = Some(drop_created);
     loaded.into_raw();
     keep_until_user_space(add_to_tree(blank), me)
 }
@@ -106,7 +104,6 @@ fn add_to_tree(blank: Blank) -> Reference {
     let ns = blank.into_raw();
     // SAFETY: `ns` is ours alone until it is added. It was made with a count of 1, which is ours.
     unsafe {
-        bindings::pidns_init_work(&raw mut (*ns).work, Some(reference::destroy));
         kernel_fn::__ns_tree_gen_id(&raw mut (*ns).ns, 0);
         kernel_fn::__ns_tree_add_raw(&raw mut (*ns).ns, PID_NS_TREE.get());
         events::ns_create(PidNs::from_ptr(ns));
@@ -116,14 +113,14 @@ fn add_to_tree(blank: Blank) -> Reference {
 
 /// Leaves the creator's reference to the current task, which drops it on its way to user space.
 fn keep_until_user_space(created: Reference, me: &Current) -> Result<&PidNs> {
-    let ns = created.as_ptr();
     let on_the_way = bindings::task_work_notify_mode_TWA_RESUME;
-    // SAFETY: By the invariant of `Namespace`; nobody else uses the callback. The task keeps the reference for longer
-    // than anybody that runs in its system call can have a reference to `me`.
+    let work = created.in_work().created.get();
+    // SAFETY: Nobody else uses the callback. The task keeps the reference for longer than anybody that runs in its system
+    // call can have a reference to `me`.
     let (queued, kept) = unsafe {
-        let work = &raw mut (*ns.cast::<Namespace>()).created;
+        (*work).func = Some(drop_created);
         let queued = kernel_fn::task_work_add(me.as_ptr(), work, on_the_way);
-        (queued, PidNs::from_ptr(ns))
+        (queued, PidNs::from_ptr(created.as_ptr()))
     };
     // It fails for a task that exits, which is not in this system call; then `created` drops it.
     to_result(queued)?;
@@ -133,7 +130,7 @@ fn keep_until_user_space(created: Reference, me: &Current) -> Result<&PidNs> {
 
 by_part! {
     /// The creator's reference to a namespace, as its task work.
-    ByCreated(Reference) = Namespace, created: callback_head;
+    ByCreated(Reference) = pid_namespace, work as InWork.created: callback_head;
 }
 
 callbacks! {

@@ -64,7 +64,7 @@ callbacks! {
     /// another one in its place: a limit on namespaces is one on their memory.
     fn free(blank: BlankByRcu) {
         let mut blank = blank.0;
-        let ns = &mut blank.get().ns;
+        let ns = blank.get();
         // SAFETY: What it has is taken back once.
         unsafe {
             kernel_fn::dec_ucount(ns.ucounts, bindings::ucount_type_UCOUNT_PID_NAMESPACES);

@@ -6,7 +6,6 @@
 use crate::{
     bindings::{
         self,
-        callback_head,
         kmem_cache,
         pid_namespace, //
     },
@@ -88,24 +87,12 @@ pub(super) fn pids(level: usize) -> Result<*mut kmem_cache> {
     cache.make(&name, size)
 }
 
-/// A namespace of ours.
-///
-/// # Invariants
-///
-/// `ns` is first, so that a pointer to one is a pointer to the other.
-#[repr(C)]
-pub(super) struct Namespace {
-    pub(super) ns: pid_namespace,
-    /// Drops the creator's reference when its system call is over.
-    pub(super) created: callback_head,
-}
-
 /// The memory of a namespace that nobody can reach: in the making, or at its end. Dropping frees it.
 ///
 /// # Invariants
 ///
 /// It is of the cache of namespaces, and nobody else's.
-pub(super) struct Blank(*mut Namespace);
+pub(super) struct Blank(*mut pid_namespace);
 
 impl Blank {
     /// Zeroes.
@@ -120,14 +107,14 @@ impl Blank {
     }
 
     /// What is in it.
-    pub(super) fn get(&mut self) -> &mut Namespace {
+    pub(super) fn get(&mut self) -> &mut pid_namespace {
         // SAFETY: By the invariant. Zeroes are a value of every field.
         unsafe { &mut *self.0 }
     }
 
     /// It is complete, and the caller's to keep.
     pub(super) fn into_raw(self) -> *mut pid_namespace {
-        let ns = self.0.cast();
+        let ns = self.0;
         mem::forget(self);
         ns
     }
@@ -135,9 +122,9 @@ impl Blank {
 
 /// Nobody can reach the namespace any more.
 impl FromC for Blank {
-    type C = *mut Namespace;
+    type C = *mut pid_namespace;
 
-    unsafe fn from_c(ns: *mut Namespace) -> Self {
+    unsafe fn from_c(ns: *mut pid_namespace) -> Self {
         // INVARIANT: The caller's promise.
         Self(ns)
     }
@@ -158,7 +145,7 @@ impl Caches {
     pub(super) fn new() -> Result<Self> {
         // SAFETY: Called once, when the module is loaded.
         unsafe { MAKING.init() };
-        NAMESPACES.make(c"pid_namespace", size_of::<Namespace>())?;
+        NAMESPACES.make(c"pid_namespace", size_of::<pid_namespace>())?;
         Ok(Self(()))
     }
 }

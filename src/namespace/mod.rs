@@ -17,6 +17,7 @@ pub(crate) use reference::Reference;
 
 use crate::{
     bindings,
+    chain::Pidmap,
     object::{
         fields,
         Object,
@@ -44,11 +45,22 @@ pub(crate) fn boot_pid() -> *mut bindings::pid {
     BOOT_PID.load(Ordering::Relaxed)
 }
 
-/// What namespaces need while the module is loaded; dropping frees what the dead left behind.
+/// What namespaces need while the module is loaded; dropping frees what the dead left behind, and gives the initial
+/// namespace's number table back as it was.
 pub(crate) struct Namespaces {
     /// First to go: waits for namespaces that are being destroyed.
     _queue: reference::DestroyQueue,
     _caches: memory::Caches,
+    _kept_leaf: KeptLeaf,
+}
+
+/// That of the initial namespace. On drop nobody looks for numbers in it any more but the kernel, which knows of none.
+struct KeptLeaf;
+
+impl Drop for KeptLeaf {
+    fn drop(&mut self) {
+        Pidmap::lock().let_go(PidNs::initial());
+    }
 }
 
 impl Namespaces {
@@ -63,6 +75,7 @@ impl Namespaces {
         Ok(Self {
             _queue: reference::DestroyQueue::new()?,
             _caches: caches,
+            _kept_leaf: KeptLeaf,
         })
     }
 }

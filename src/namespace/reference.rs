@@ -125,9 +125,10 @@ impl Drop for Reference {
         if !self.uncount() {
             return;
         }
-        // SAFETY: It was the last: the namespace is nobody's any more, so its work is not queued yet; it keeps the module,
-        // and so the queue, until the work is done.
+        // SAFETY: It was the last: the namespace is nobody's any more, so its work is not queued yet, and what was in its
+        // place is over (`chain::InWork`); it keeps the module, and so the queue, until the work is done.
         unsafe {
+            bindings::pidns_init_work(&raw mut (*self.0).work, Some(destroy));
             bindings::queue_work_on(
                 bindings::wq_misc_consts_WORK_CPU_UNBOUND as i32,
                 WORKERS.load(Relaxed),

@@ -46,6 +46,8 @@ pub(super) struct Draft<'a> {
     pid: *mut bindings::pid,
     /// Goes to the pid in the end, and back in `pidfs_free_pid`.
     ns: Reference,
+    /// The same.
+    innermost: &'a PidNs,
     /// The innermost namespace in which it has no number yet.
     next: Option<&'a PidNs>,
 }
@@ -77,6 +79,7 @@ impl<'a> Draft<'a> {
         Ok(Self {
             pid,
             ns: Reference::get(ns),
+            innermost: ns,
             next: Some(ns),
         })
     }
@@ -88,18 +91,68 @@ impl<'a> Draft<'a> {
         self.pid.wrapping_byte_add(offset).cast()
     }
 
+    /// Its number in `next`, which it has from now on.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it would be the first there and not 1.
+    #[inline(always)]
+    fn set_next(&mut self, ns: &'a PidNs, nr: i32) -> Result {
+        // SAFETY: By the invariant there is room at the level of `ns`, which gets its number.
+        unsafe {
+            *self.numbers().add(ns.level() as usize) = upid {
+                nr,
+                ns: ns.as_ptr(),
+            }
+        };
+        self.next = ns.parent();
+        number::init_first(nr, !ns.child_reaper().is_null())?;
+        Ok(())
+    }
+
     /// The numbers that it has.
     #[inline]
-    fn taken(&self) -> &[Upid] {
+    fn numbered(&self) -> &[Upid] {
         let first = self.next.map_or(0, |ns| ns.level() as usize + 1);
         let end = self.ns.level() as usize + 1;
         // SAFETY: By the invariant, those from `first` to the last are there; `Upid` is transparent.
         unsafe { slice::from_raw_parts(self.numbers().add(first).cast(), end - first) }
     }
 
-    /// Takes a number at each level, for which lookups find nothing yet. Under the lock, which it may let go for a while.
-    #[inline]
-    fn number(&mut self, mut map: Pidmap, chosen: &[pid_t]) -> (Pidmap, Result) {
+    /// Finds the next number at each level, and takes none. Under the lock, which it may let go for a while: then it
+    /// begins anew.
+    #[inline(always)]
+    fn find_next(&mut self, mut map: Pidmap) -> (Pidmap, Result) {
+        let mut retries = self.innermost.level() + 1;
+        let mut dead = false;
+        while let Some(ns) = self.next {
+            let nr = match map.next(ns) {
+                Some(nr) => nr,
+                None => match map.advance(ns) {
+                    Ok(nr) => nr,
+                    // Each time the reserve serves one table, whose leaf is kept from then on.
+                    Err(error) if error == ENOMEM && retries > 0 => {
+                        retries -= 1;
+                        drop(map);
+                        map = Pidmap::lock_preloaded();
+                        (self.next, dead) = (Some(self.innermost), false);
+                        continue;
+                    }
+                    Err(error) => return (map, Err(error)),
+                },
+            };
+            dead |= map.is_dead(ns);
+            if let Err(error) = self.set_next(ns, nr as i32) {
+                return (map, Err(error));
+            }
+        }
+        (map, if dead { Err(ENOMEM) } else { Ok(()) })
+    }
+
+    /// Takes a number at each level, for which lookups find nothing yet, beginning with those that are chosen. Under the
+    /// lock, which it may let go for a while.
+    #[cold]
+    fn take_chosen(&mut self, mut map: Pidmap, chosen: &[pid_t]) -> (Pidmap, Result) {
         let mut chosen = chosen.iter();
         let mut retried = false;
         while let Some(ns) = self.next {
@@ -121,17 +174,12 @@ impl<'a> Draft<'a> {
             };
             retried = false;
             chosen.next();
-            // SAFETY: By the invariant there is room at the level of `ns`, which gets its number.
-            unsafe {
-                *self.numbers().add(ns.level() as usize) = upid {
-                    nr,
-                    ns: ns.as_ptr(),
-                }
-            };
-            self.next = ns.parent();
-            if let Err(refusal) = number::init_first(nr, !ns.child_reaper().is_null()) {
-                return (map, Err(refusal.into()));
+            if let Err(error) = self.set_next(ns, nr) {
+                return (map, Err(error));
             }
+        }
+        if self.numbered().iter().any(|upid| map.is_dead(upid.ns())) {
+            return (map, Err(ENOMEM));
         }
         (map, Ok(()))
     }
@@ -149,23 +197,38 @@ impl<'a> Draft<'a> {
     /// above a dead one's reaper.
     #[inline]
     pub(super) fn publish(mut self, chosen: &[pid_t]) -> Result<&'a Pid> {
-        let mut map = Pidmap::lock_preloaded();
+        let taken = !chosen.is_empty();
+        let mut map = if taken {
+            Pidmap::lock_preloaded()
+        } else {
+            Pidmap::lock()
+        };
         map.rewind_if_unused(&self.ns);
-        let (mut map, mut result) = self.number(map, chosen);
-        if result.is_ok() && self.taken().iter().any(|upid| map.is_dead(upid.ns())) {
-            result = Err(ENOMEM);
-        }
+        let (mut map, result) = if taken {
+            self.take_chosen(map, chosen)
+        } else {
+            self.find_next(map)
+        };
         if let Err(error) = result {
-            for upid in self.taken() {
-                map.give_back(upid);
+            for upid in self.numbered() {
+                if taken {
+                    map.give_back(upid);
+                } else {
+                    map.use_up(upid);
+                }
             }
             return Err(error);
         }
         let draft = ManuallyDrop::new(self);
-        // SAFETY: It is complete: every level has its number, taken for it. Nobody but the caller frees it.
+        // SAFETY: It is complete: every level has its number, found or taken for it under this lock, or taken before.
+        // Nobody but the caller frees it.
         unsafe {
             let pid = Pid::from_ptr(draft.pid);
-            map.publish(pid);
+            if taken {
+                map.publish::<true>(pid);
+            } else {
+                map.publish::<false>(pid);
+            }
             Ok(pid)
         }
     }

@@ -39,6 +39,7 @@ mod load;
 mod matrix;
 mod nesting;
 mod nsfs;
+mod numbers;
 mod observe;
 mod orphans;
 mod pidfds;
@@ -78,6 +79,10 @@ const GROUPS: &[Group] = &[
             chain::set_tid::TESTS,
             chain::pidfd::TESTS,
         ],
+    },
+    Group {
+        name: "numbers",
+        parts: &[numbers::TESTS],
     },
     Group {
         name: "create",
@@ -332,6 +337,7 @@ fn main() {
             "--list" => list = true,
             "--quick" => quick = true,
             "--bench" => return bench::run(),
+            bench::WITHIN => return bench::within(arguments),
             "--fuzz" => return fuzz::run(arguments),
             "--kernel" => {
                 kernel = arguments

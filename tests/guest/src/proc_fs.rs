@@ -84,6 +84,14 @@ impl Proc {
     /// The names in a directory that are numbers, in order.
     #[track_caller]
     pub fn numbers(&self, path: &str) -> Vec<i32> {
+        let mut numbers = self.names_as_listed(path);
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// The same, as the kernel lists them.
+    #[track_caller]
+    pub fn names_as_listed(&self, path: &str) -> Vec<i32> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
         let dir = nix::dir::Dir::openat(&self.0, path, flags, Mode::empty());
         let names = dir.expect("open of a directory in /proc").into_iter();
@@ -93,9 +101,7 @@ impl Proc {
                 .to_string_lossy()
                 .into_owned()
         });
-        let mut numbers: Vec<i32> = names.filter_map(|n| n.parse().ok()).collect();
-        numbers.sort_unstable();
-        numbers
+        names.filter_map(|n| n.parse().ok()).collect()
     }
 
     /// The first fields of `PATH/stat`, where PATH is a process or one of its threads.

@@ -6,6 +6,8 @@
 // Each rule has its test; whether the module uses all of a file is for the module's build to say.
 #![allow(dead_code)]
 
+#[path = "../../../src/chain/leaf.rs"]
+mod leaf;
 #[path = "../../../src/surface/noexec.rs"]
 mod noexec;
 #[path = "../../../src/chain/number.rs"]
@@ -13,6 +15,8 @@ mod number;
 #[path = "../../../src/signal/verdict.rs"]
 mod verdict;
 
+mod leaf_rules;
 mod noexec_rules;
 mod number_rules;
+mod tree;
 mod verdict_rules;

@@ -1,8 +1,6 @@
-//! What system calls cost, in nanoseconds of the guest's clock. Under `scripts/vm --icount` one of them
-//! is one instruction; `scripts/bench` compares kernels with it.
+//! Signals, and what else the module sees on its way.
 
-use std::time::Instant;
-
+use super::measure;
 use nix::sys::signal::Signal;
 
 use crate::channel::Channel;
@@ -10,10 +8,10 @@ use crate::process::{fork, kill, new_ns, pid, quit, sleep_for_ever, Child};
 use crate::signal_state::{block, ignore, set_default, sigset};
 
 /// Work that is measured: its name, and what does it, and tells of it by [`measure`].
-type Work = (&'static str, fn(Name));
+type Work = (Name, fn(Name));
 type Name = &'static str;
 
-const WORKS: &[Work] = &[
+pub const WORKS: &[Work] = &[
     ("kill of oneself, ignored", kill_ignored),
     ("kill of oneself, blocked, then sigtimedwait", kill_and_wait),
     ("kill of oneself, handler", kill_and_handle),
@@ -38,8 +36,6 @@ const WORKS: &[Work] = &[
         "kill of a namespace's init by itself, handler",
         init_handles,
     ),
-    ("vfork, exit and wait", vfork_and_wait),
-    ("the same within a namespace", vfork_within),
     ("write to a pseudo-terminal, and read of it", pass_a_byte),
     ("the same within a namespace, whose own it is", pass_within),
     ("read of a sysctl", read_sysctl),
@@ -50,30 +46,6 @@ const WORKS: &[Work] = &[
     ),
     ("the same, with 10000 such files open", open_ipc_among_many),
 ];
-
-/// A batch is over between two ticks of the clock, but for a few; the quickest is one of those.
-const BATCHES: u32 = 40;
-const BATCH: u32 = 200;
-
-/// Prints a line for each work: its name, a tab, and the nanoseconds that one takes.
-pub fn run() {
-    for (name, work) in WORKS {
-        work(name);
-    }
-}
-
-/// Prints how long one `work` takes. The first batch fills caches.
-fn measure(name: Name, work: impl Fn()) {
-    let batch = || {
-        let start = Instant::now();
-        for _ in 0..BATCH {
-            work();
-        }
-        start.elapsed().as_nanos() as u64
-    };
-    let quickest = (0..BATCHES).map(|_| batch()).min().unwrap_or_default();
-    println!("{name}\t{}", quickest / u64::from(BATCH));
-}
 
 fn measure_signal(name: Name, target: i32) {
     measure(name, || kill(target, libc::SIGUSR1).expect("kill"));
@@ -129,24 +101,6 @@ fn stand_by(channel: &Channel) {
 
 fn kill_other(name: Name) {
     with(fork(stand_by), |child| measure_signal(name, child));
-}
-
-fn vfork_and_wait(name: Name) {
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    measure(name, || {
-        // SAFETY: the caller waits while the child, which returns from nothing, uses its stack.
-        unsafe {
-            let child = libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0);
-            if child == 0 {
-                libc::syscall(libc::SYS_exit, 0);
-            }
-            libc::waitpid(child as i32, std::ptr::null_mut(), 0);
-        }
-    });
-}
-
-fn vfork_within(name: Name) {
-    inside(|| vfork_and_wait(name));
 }
 
 fn pass_a_byte(name: Name) {

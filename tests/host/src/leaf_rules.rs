@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Numbers in the leaves of a number table, against a table that is obviously right, by millions of random steps; and what
+//! another processor may see of them.
+
+use crate::{
+    leaf::{self, Node, Table},
+    number::{self, Request},
+    tree::Tree,
+};
+use std::{
+    collections::BTreeMap,
+    ffi::c_void,
+    sync::atomic::Ordering, //
+};
+
+/// xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u32) -> u32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        ((self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % u64::from(limit)) as u32
+    }
+}
+
+/// A namespace's numbers: the table, and what must be in it.
+struct Numbers<const SLOTS: usize> {
+    tree: Tree<SLOTS>,
+    taken: BTreeMap<u32, *mut c_void>,
+    cursor: u32,
+    pid_max: u32,
+    pids: usize,
+}
+
+impl<const SLOTS: usize> Numbers<SLOTS> {
+    fn new(pid_max: u32) -> Self {
+        Self {
+            tree: Tree::new(),
+            taken: BTreeMap::new(),
+            cursor: 0,
+            pid_max,
+            pids: 0,
+        }
+    }
+
+    fn pid(&mut self) -> *mut c_void {
+        self.pids += 8;
+        self.pids as *mut c_void
+    }
+
+    /// What mainline gives next.
+    fn expected(&self) -> Option<u32> {
+        let Request::Next { min, max } = number::next(self.cursor, self.pid_max as i32) else {
+            unreachable!()
+        };
+        let (min, max) = (min as u32, max as u32);
+        let start = self.cursor.max(min);
+        let free = |nr: &u32| !self.taken.contains_key(nr);
+        (start..max).chain(min..start.min(max)).find(free)
+    }
+
+    /// The kernel's `idr_alloc_cyclic`.
+    fn take_cyclic(&mut self) -> Option<u32> {
+        let Request::Next { min, max } = number::next(self.cursor, self.pid_max as i32) else {
+            unreachable!()
+        };
+        let max = max as u32 - 1;
+        let start = self.cursor.max(min as u32);
+        let nr = self
+            .tree
+            .alloc(start, max)
+            .or_else(|| self.tree.alloc(min as u32, max))?;
+        self.cursor = nr + 1;
+        Some(nr)
+    }
+
+    /// As `Pidmap::next`, `advance` and `publish` do it.
+    fn fork(&mut self) {
+        let expected = self.expected();
+        let nr = leaf::next(&&self.tree, self.cursor).filter(|nr| (1..self.pid_max).contains(nr));
+        let nr = nr.or_else(|| {
+            let nr = self.take_cyclic()?;
+            leaf::keep(&&self.tree, nr);
+            self.cursor = nr;
+            // Whoever must look again finds the same.
+            assert_eq!(leaf::next(&&self.tree, nr), Some(nr));
+            Some(nr)
+        });
+        assert_eq!(nr, expected);
+        if let Some(nr) = nr {
+            let pid = self.pid();
+            leaf::give(&&self.tree, nr, pid);
+            self.cursor = nr + 1;
+            self.taken.insert(nr, pid);
+        }
+    }
+
+    /// As the kernel's own `alloc_pid` does it, which may run beside ours.
+    fn kernel_forks(&mut self) {
+        let expected = self.expected();
+        let nr = self.take_cyclic();
+        assert_eq!(nr, expected);
+        if let Some(nr) = nr {
+            let pid = self.pid();
+            self.tree.replace(nr, pid);
+            self.taken.insert(nr, pid);
+        }
+    }
+
+    fn choose(&mut self, nr: u32) {
+        let taken = self.tree.alloc(nr, nr);
+        assert_eq!(taken.is_none(), self.taken.contains_key(&nr));
+        if taken.is_some() {
+            let pid = self.pid();
+            leaf::show(&&self.tree, nr, pid);
+            self.taken.insert(nr, pid);
+        }
+    }
+
+    fn exit(&mut self, random: &mut Random, kernels: bool) {
+        if self.taken.is_empty() {
+            return;
+        }
+        let which = random.below(self.taken.len() as u32) as usize;
+        let nr = *self.taken.keys().nth(which).expect("a number");
+        self.taken.remove(&nr);
+        if kernels {
+            (&self.tree).remove(nr);
+        } else {
+            leaf::give_back(&&self.tree, nr);
+        }
+    }
+
+    fn step(&mut self, random: &mut Random, most: usize) {
+        match random.below(100) {
+            0..=44 if self.taken.len() < most => self.fork(),
+            45..=84 => self.exit(random, false),
+            85..=88 if self.taken.len() < most => self.kernel_forks(),
+            89..=92 => self.exit(random, true),
+            93..=94 => self.choose(1 + random.below(self.pid_max - 1)),
+            95 => leaf::let_go(&&self.tree),
+            96 => self.cursor = random.below(self.pid_max + 2),
+            97 => self.pid_max = 301 + random.below(2000),
+            _ => self.exit(random, false),
+        }
+    }
+}
+
+fn play<const SLOTS: usize>(seed: u64, steps: u32, most: usize, check_every: u32) {
+    let mut random = Random(seed);
+    let mut numbers = Numbers::<SLOTS>::new(1000);
+    for step in 0..steps {
+        numbers.step(&mut random, most);
+        if step % check_every == 0 {
+            numbers.tree.check(&numbers.taken);
+        }
+    }
+    while !numbers.taken.is_empty() {
+        numbers.exit(&mut random, false);
+    }
+    numbers.tree.check(&numbers.taken);
+    leaf::let_go(&&numbers.tree);
+    numbers.tree.check(&numbers.taken);
+    assert!((&numbers.tree).head().is_none(), "nothing is left");
+}
+
+#[test]
+fn a_table_has_what_it_must_have_after_each_step() {
+    for seed in 1..=10 {
+        play::<64>(seed, 2_000, 40, 1);
+        play::<4>(seed, 2_000, 40, 1);
+    }
+}
+
+#[test]
+fn a_table_that_is_full_most_of_the_time() {
+    for seed in 1..=4 {
+        play::<64>(seed, 20_000, 3_000, 50);
+        play::<16>(seed, 20_000, 3_000, 50);
+        play::<4>(seed, 20_000, 3_000, 50);
+    }
+}
+
+#[test]
+fn a_million_steps() {
+    play::<64>(1, 1_000_000, 200, 1_000);
+}
+
+/// What another processor sees while numbers are given and given back: explored by `loom`, with the lock as a mutex.
+mod concurrently {
+    use super::*;
+    use crate::leaf::Kept;
+    use loom::{
+        cell::UnsafeCell,
+        sync::{atomic::AtomicPtr, Arc, Mutex},
+        thread,
+    };
+    use std::cell::Cell;
+
+    struct Leaf {
+        slots: [AtomicPtr<c_void>; 2],
+        /// What the lock protects: the bits of free numbers, and the count.
+        locked: Mutex<(u64, u32)>,
+    }
+
+    /// The leaf while the lock is held.
+    #[derive(Clone, Copy)]
+    struct Locked<'leaf> {
+        leaf: &'leaf Leaf,
+        free: &'leaf Cell<u64>,
+        count: &'leaf Cell<u32>,
+    }
+
+    impl Node for Locked<'_> {
+        const SLOTS: u32 = 2;
+
+        fn shift(self) -> u32 {
+            0
+        }
+        fn offset(self) -> u32 {
+            0
+        }
+        fn parent(self) -> Option<Self> {
+            None
+        }
+        fn child(self, _: u32) -> Option<Self> {
+            None
+        }
+        fn free(self) -> u64 {
+            self.free.get()
+        }
+        fn set_free(self, free: u64) {
+            self.free.set(free);
+        }
+        fn count(self) -> u32 {
+            self.count.get()
+        }
+        fn set_count(self, count: u32) {
+            self.count.set(count);
+        }
+        fn set_slot(self, offset: u32, pid: *mut c_void, order: Ordering) {
+            self.leaf.slots[offset as usize].store(pid, order);
+        }
+    }
+
+    impl<'leaf> Table for Locked<'leaf> {
+        type Node = Locked<'leaf>;
+
+        fn head(&self) -> Option<Self> {
+            Some(*self)
+        }
+        fn kept(&self) -> Option<Kept<Self>> {
+            Some(Kept {
+                leaf: *self,
+                base: 0,
+            })
+        }
+        fn set_kept(&self, _: Option<Kept<Self>>) {}
+        fn remove(&self, _: u32) {}
+    }
+
+    impl Leaf {
+        fn new() -> Self {
+            Self {
+                slots: Default::default(),
+                // It is kept.
+                locked: Mutex::new((0b11, 1)),
+            }
+        }
+
+        fn locked<R>(&self, f: impl FnOnce(Locked<'_>) -> R) -> R {
+            let mut state = self.locked.lock().expect("the lock");
+            let (free, count) = (Cell::new(state.0), Cell::new(state.1));
+            let result = f(Locked {
+                leaf: self,
+                free: &free,
+                count: &count,
+            });
+            *state = (free.get(), count.get());
+            result
+        }
+
+        /// `find_pid_ns`. The kernel's reader is ordered by the address that it follows; here it acquires.
+        fn find(&self, nr: u32) -> *mut c_void {
+            self.slots[nr as usize].load(Ordering::Acquire)
+        }
+    }
+
+    /// Two tasks are born in one leaf while a third looks for them: it finds complete pids, or none; and they have
+    /// different numbers.
+    #[test]
+    fn what_is_found_is_complete() {
+        loom::model(|| {
+            let leaf = Arc::new(Leaf::new());
+            let pids = Arc::new([UnsafeCell::new(0), UnsafeCell::new(0)]);
+            let born: Vec<_> = (0..2)
+                .map(|index| {
+                    let (leaf, pids) = (leaf.clone(), pids.clone());
+                    thread::spawn(move || {
+                        // SAFETY: nobody else knows of it.
+                        pids[index].with_mut(|pid| unsafe { *pid = 42 });
+                        leaf.locked(|table| {
+                            let nr = leaf::next(&table, 0).expect("a number");
+                            let pid = &raw const pids[index];
+                            leaf::give(&table, nr, pid.cast_mut().cast());
+                            nr
+                        })
+                    })
+                })
+                .collect();
+            for nr in 0..2 {
+                let pid: *const UnsafeCell<i32> = leaf.find(nr).cast();
+                // SAFETY: what is found is there until all have ended.
+                if let Some(pid) = unsafe { pid.as_ref() } {
+                    // SAFETY: it is not written any more; loom tells if it is.
+                    assert_eq!(pid.with(|pid| unsafe { *pid }), 42);
+                }
+            }
+            let mut numbers: Vec<u32> = born
+                .into_iter()
+                .map(|task| task.join().expect("a number"))
+                .collect();
+            numbers.sort_unstable();
+            assert_eq!(numbers, [0, 1]);
+        });
+    }
+
+    /// A number that was given back is found no more by who comes after that, and may be given again.
+    #[test]
+    fn what_was_given_back_is_gone() {
+        loom::model(|| {
+            let leaf = Arc::new(Leaf::new());
+            let (first, second) = (8 as *mut c_void, 16 as *mut c_void);
+            leaf.locked(|table| leaf::give(&table, 0, first));
+            let exits = {
+                let leaf = leaf.clone();
+                thread::spawn(move || leaf.locked(|table| leaf::give_back(&table, 0)))
+            };
+            let found = leaf.find(0);
+            assert!(found.is_null() || found == first);
+            exits.join().expect("an exit");
+            assert!(leaf.find(0).is_null());
+            leaf.locked(|table| {
+                assert_eq!(leaf::next(&table, 0), Some(0));
+                leaf::give(&table, 0, second);
+            });
+            assert_eq!(leaf.find(0), second);
+        });
+    }
+}
