@@ -65,7 +65,7 @@ test: ## Run the tests in guests on five kernels; sets up everything it needs
 test-stock: ## Run all tests on Debian's own kernels, 7.3 and 7.2, with 100 loads under load
 	@PIDNS_CYCLES=20 scripts/test --kernel stock --kernel stock-forky
 
-test-deep: ## Run what takes hours: sanitizers, failing allocations, a million namespaces, seeds, soak
+test-deep: ## Run what takes hours: whole samples, sanitizers, failing allocations, a million namespaces, seeds, soak
 	@scripts/test-deep
 
 parity: ## Compare mainline's kernel selftests with and without the module; writes docs/PARITY.md

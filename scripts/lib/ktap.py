@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 
 RESULT = re.compile(r"(\s*)(not )?ok (\d+)(?:\s+-)?\s*(.*)")
+# How long a test took is no reason why it failed.
+TOOK = re.compile(r" {4}# took [0-9.]+ seconds")
 DIRECTIVE = re.compile(r"(.*?)\s*#\s*(SKIP|XFAIL|XPASS|error)\b\s*(.*)", re.IGNORECASE)
 
 
@@ -70,7 +72,8 @@ def read_groups(lines):
         elif group and (match := re.fullmatch(r" {4}1\.\.(\d+)", line)):
             group.planned = int(match[1])
         elif group and line.startswith("    # "):
-            words.append(line[6:])
+            if not TOOK.fullmatch(line):
+                words.append(line[6:])
         elif group and (result := parse_result(line)) and result.depth in (0, 4):
             if result.depth == 4:
                 match result.outcome:

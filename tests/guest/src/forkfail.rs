@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{setrlimit, Resource};
 
 use crate::clone::{Clone, NEWPID};
-use crate::harness::{scale, Test};
+use crate::harness::{sample, scale, Test};
 use crate::privilege::{become_nobody, limit_pid_namespaces};
 use crate::proc_fs::Proc;
 use crate::process::{
@@ -66,7 +66,7 @@ fn a_failed_first_child_leaves_room_for_the_next() {
 fn a_failed_init_leaves_no_namespace() {
     limit_pid_namespaces(&Proc::at("/proc"), 2);
     for (call, error) in failing(NEWPID) {
-        for _ in 0..scale(100, 40) {
+        for _ in 0..sample(100, 25, 20) {
             eventually("room for a namespace", || match call.attempt() {
                 Err(Errno::ENOSPC) => None,
                 other => {

@@ -37,9 +37,6 @@ macro_rules! tests {
     };
 }
 
-/// What takes longer has a line that says so.
-const LONG: Duration = Duration::from_secs(3);
-
 enum Outcome {
     Passed,
     Skipped(String),
@@ -89,6 +86,21 @@ pub fn times(variable: &str, usual: usize) -> usize {
     })
 }
 
+/// Whether all is wanted of which usually a sample is played: `PIDNS_FULL` is set.
+pub fn is_full() -> bool {
+    std::env::var_os("PIDNS_FULL").is_some()
+}
+
+/// Chooses between the `full` amount, if that is wanted, what is usual, and one for a debug kernel.
+pub fn sample<T>(full: T, usual: T, debug: T) -> T {
+    scale(if is_full() { full } else { usual }, debug)
+}
+
+/// How long a storm lasts: as many seconds as `PIDNS_STORM` says, else as is usual on a fast or a debug kernel.
+pub fn storm_seconds(usual: usize, debug: usize) -> Duration {
+    Duration::from_secs(times("PIDNS_STORM", scale(usual, debug)) as u64)
+}
+
 /// Runs the tests of `groups` that `wanted` names; true if none failed.
 pub fn run(groups: &[Group], wanted: &dyn Fn(&str, &str) -> bool) -> bool {
     nix::sys::prctl::set_child_subreaper(true).expect("PR_SET_CHILD_SUBREAPER");
@@ -118,9 +130,7 @@ pub fn run(groups: &[Group], wanted: &dyn Fn(&str, &str) -> bool) -> bool {
             let line = format!("{} {}", index + 1, test.name);
             let start = Instant::now();
             let outcome = run_one(test);
-            if start.elapsed() >= LONG {
-                println!("    # took {} seconds", start.elapsed().as_secs());
-            }
+            println!("    # took {:.2} seconds", start.elapsed().as_secs_f64());
             match outcome {
                 Outcome::Passed => {
                     passed += 1;

@@ -332,15 +332,17 @@ pub fn become_subreaper() {
     nix::sys::prctl::set_child_subreaper(true).expect("PR_SET_CHILD_SUBREAPER");
 }
 
-/// Tries again, for some seconds, what the kernel finishes in the background.
+/// Tries again, for some seconds, what the kernel finishes in the background: soon at first.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let start = std::time::Instant::now();
+    let mut pause = 1;
     while start.elapsed().as_secs() < crate::harness::scale(10, 40) {
         if let Some(value) = attempt() {
             return value;
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        pause = (2 * pause).min(20);
     }
     panic!("{what}: not in time");
 }

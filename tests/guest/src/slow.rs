@@ -1,5 +1,5 @@
 //! What `--quick` leaves out: tests that take 3 seconds or more where two guests are emulated, or that patch
-//! the kernel's code, which wants a guest of its own there. A test that takes so long says so when it ends.
+//! the kernel's code, which wants a guest of its own there. How long each took is in the logs of scripts/test.
 
 /// Groups, and tests as `GROUP/TEST`.
 pub const SLOW: &[&str] = &[

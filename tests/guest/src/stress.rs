@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use crate::channel::Channel;
-use crate::harness::{scale, Test};
+use crate::harness::{sample, scale, Test};
 use crate::mode;
 use crate::proc_fs::Proc;
 use crate::process::{
@@ -41,7 +41,7 @@ pub fn in_parallel(work: impl Fn(usize)) {
 fn forks_on_every_processor() {
     let init = new_ns(|channel| {
         in_parallel(|_| {
-            for _ in 0..scale(300, 40) {
+            for _ in 0..sample(300, 120, 40) {
                 let child = fork(|channel| channel.send(pid()));
                 check!(
                     child.receive(),
@@ -53,7 +53,7 @@ fn forks_on_every_processor() {
         });
         channel.send(attempt_fork().expect("fork"));
     });
-    let all = WORKERS as i32 * (scale(300, 40) + 1);
+    let all = WORKERS as i32 * (sample(300, 120, 40) + 1);
     check!(init.receive(), all + 2, "the number after all the others");
 }
 
@@ -80,7 +80,7 @@ fn threads_on_every_processor() {
 
 fn forks_in_many_namespaces() {
     in_parallel(|_| {
-        for _ in 0..scale(20, 4) {
+        for _ in 0..sample(20, 10, 4) {
             let init = new_ns(|channel| {
                 for number in 2..12 {
                     check!(attempt_fork(), Ok(number));
@@ -216,7 +216,7 @@ fn numbers_that_are_scarce() {
             attempt_fork().expect("fork");
         }
         in_parallel(|_| {
-            for _ in 0..scale(30, 5) {
+            for _ in 0..sample(30, 10, 5) {
                 let mut held: Vec<Child> = Vec::new();
                 for _ in 0..10 {
                     match crate::clone::Clone::new(0).start(wait_for_message) {
@@ -245,7 +245,7 @@ fn pidfds_of_numbers_that_come_and_go() {
     let init = new_ns(|channel| {
         proc.write("sys/kernel/pid_max", "320").expect("pid_max");
         in_parallel(|worker| {
-            for round in 0..scale(300, 50) {
+            for round in 0..sample(300, 120, 50) {
                 if worker % 2 == 0 {
                     let _ = attempt_fork();
                 } else {

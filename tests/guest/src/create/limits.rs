@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use crate::clone::{Clone, NEWPID};
-use crate::harness::{scale, Test};
+use crate::harness::{sample, Test};
 use crate::privilege::{
     await_room_for_pid_namespaces, become_mapped_root, become_nobody, drop_capability,
     limit_pid_namespaces, CAP_SYS_ADMIN, NOBODY,
@@ -208,7 +208,7 @@ fn a_namespace_lives_while_its_maker_may_fork() {
 
 fn many_come_and_go() {
     limit_pid_namespaces(&Proc::at("/proc"), 100);
-    for _ in 0..scale(1000, 120) {
+    for _ in 0..sample(1000, 400, 120) {
         eventually("room for one of many", || Clone::new(NEWPID).attempt().ok());
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{bare_fork, check_took, fell, namespace, server, stubborn, with_grace, LONG, TERM};
 use crate::channel::Channel;
 use crate::clone::Clone;
-use crate::harness::{scale, Test};
+use crate::harness::{sample, scale, Test};
 use crate::ns_file::NsFile;
 use crate::proc_fs::Proc;
 use crate::process::{
@@ -59,7 +59,7 @@ fn every_signal_that_ends_the_init() {
 }
 
 fn who_does_not_care_is_killed_in_the_end() {
-    for grace in [0, 300, 1500] {
+    for grace in [0, 200, 600] {
         with_grace(grace);
         let init = namespace(stubborn);
         check_took(fell(&init), grace, "the fall");
@@ -89,7 +89,7 @@ fn an_init_alone_ends_at_once() {
 
 fn many_members() {
     with_grace(LONG);
-    let count = scale(1000, 100);
+    let count = sample(1000, 400, 100);
     let (report, theirs) = Channel::pair();
     let init = namespace(|| {
         for _ in 0..count {

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use super::{bare_fork, check_took, fell, namespace, server, stubborn, with_grace, LONG, TERM};
 use crate::channel::Channel;
 use crate::clone::Clone;
-use crate::harness::{scale, Test};
+use crate::harness::{sample, scale, Test};
 use crate::load;
 use crate::mode;
 use crate::observe::signal_sender::only_child;
@@ -126,7 +126,7 @@ fn zombies_without_end() {
             let quiet = Clone::new(0).with(|arguments| arguments.exit_signal = 0);
             let maker = quiet.start(|ready| {
                 signal_state::ignore(TERM);
-                for _ in 0..scale(1000, 50) {
+                for _ in 0..sample(1000, 500, 50) {
                     let sleeper = Clone::new(libc::CLONE_PARENT as u64);
                     let sleeper = sleeper.with(|arguments| arguments.exit_signal = 0);
                     drop(sleeper.start(|_| sleep_for_ever()));

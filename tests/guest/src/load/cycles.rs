@@ -160,7 +160,7 @@ fn no_function_stays_hooked() {
 fn loads_and_unloads_under_a_storm_of_forks() {
     start();
     let storm = storm();
-    for _ in 0..times("PIDNS_CYCLES", scale(15, 10)) {
+    for _ in 0..times("PIDNS_CYCLES", scale(5, 4)) {
         unload_soon();
         load_now();
     }
@@ -174,7 +174,7 @@ fn loads_and_unloads_under_a_storm_of_forks() {
 
 fn loads_and_unloads_with_namespaces() {
     start();
-    for _ in 0..times("PIDNS_CYCLES", 10) {
+    for _ in 0..times("PIDNS_CYCLES", scale(6, 3)) {
         let init = new_ns(|channel| {
             check!(Clone::new(NEWPID).attempt_inside(), Ok(1));
             check!(attempt_fork().is_ok(), true);
@@ -248,8 +248,8 @@ fn namespaces_leave_no_memory_behind() {
         check!(init.wait(), End::Exit(0));
     };
     make(300);
-    // Where the kernel counts objects: a few of the machine's own. Else kilobytes: a tenth of what
-    // the smallest object of ten thousand namespaces would take.
+    // Where the kernel counts objects: a few of the machine's own. Else kilobytes: a fifth of what
+    // the smallest object of five thousand namespaces would take.
     let (count, noise): (fn() -> u64, u64) = if std::path::Path::new("/proc/slabinfo").exists() {
         (|| objects("pid"), 50)
     } else {
@@ -260,7 +260,7 @@ fn namespaces_leave_no_memory_behind() {
         std::thread::sleep(std::time::Duration::from_millis(500));
         (count() + noise / 10 >= before).then(count)
     });
-    make(times("PIDNS_NAMESPACES", scale(20_000, 1_500)));
+    make(times("PIDNS_NAMESPACES", scale(5_000, 1_500)));
     let mut after = 0;
     let free = (0..100).any(|_| {
         after = count();

@@ -216,7 +216,7 @@ fn everything_is_read_while_the_module_comes_and_goes() {
             })
         })
         .collect();
-    for _ in 0..times("PIDNS_CYCLES", 10) {
+    for _ in 0..times("PIDNS_CYCLES", 4) {
         crate::process::eventually("the module can be unloaded", || match unload() {
             Err(Errno::EAGAIN) => None,
             other => {

@@ -75,7 +75,7 @@ pub fn load_now() {
 #[track_caller]
 pub fn check_held(let_go: impl FnOnce()) {
     // For longer than a namespace needs to go that nothing holds.
-    for _ in 0..scale(20, 60) {
+    for _ in 0..scale(12, 60) {
         check!(
             unload(),
             Err(Errno::EAGAIN),

@@ -6,7 +6,7 @@ mod init;
 mod observer;
 mod table;
 
-use crate::harness::{kernel, scale, Test};
+use crate::harness::{is_full, kernel, scale, Test};
 use crate::mode;
 use crate::process::{fork, Child};
 use crate::report::{complain, note};
@@ -17,9 +17,9 @@ pub const TESTS: &[Test] = tests![1500; as_mainline, two_sided];
 
 const WORKERS: usize = 4;
 /// Every which cell is played.
-const SAMPLE: usize = 11;
+const SAMPLE: usize = 23;
 /// The same where there is nothing but what the table copies.
-const SAMPLE_OF_MAINLINE: usize = 5;
+const SAMPLE_OF_MAINLINE: usize = 11;
 /// How many wrong cells a worker tells about, and after how many it gives up.
 const TELL: usize = 5;
 const GIVE_UP: usize = 50;
@@ -42,13 +42,10 @@ fn two_sided() {
     run(table::two_sided, SAMPLE);
 }
 
-/// Plays every `step`th cell, and far fewer on a debug kernel; all of them if `PIDNS_FULL` is set. No dimension is
+/// Plays every `step`th cell, and far fewer on a debug kernel; all of them if that is wanted. No dimension is
 /// a multiple of a step.
 fn run(table: fn(&Cell) -> Outcome, step: usize) {
-    let step = match std::env::var_os("PIDNS_FULL") {
-        Some(_) => 1,
-        None => scale(step, 97),
-    };
+    let step = if is_full() { 1 } else { scale(step, 97) };
     let shapes: Vec<Vec<Cell>> = cell::shapes().into_iter().map(cell::cells).collect();
     let all: usize = shapes.iter().map(Vec::len).sum();
     let workers: Vec<Child> = (0..WORKERS)

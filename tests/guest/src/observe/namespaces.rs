@@ -1,12 +1,12 @@
 //! `pidns/namespaces` in debugfs: one line a namespace.
 
 use std::io::{Read, Seek, SeekFrom};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::list::{self, Line};
 use super::start;
 use crate::clone::{Clone, NEWPID};
-use crate::harness::{scale, Test};
+use crate::harness::{sample, storm_seconds, Test};
 use crate::ns_file::{inode_of, NsFile, INITIAL_INODE};
 use crate::privilege::become_nobody;
 use crate::process::{
@@ -238,7 +238,7 @@ fn in_pieces(size: usize) -> String {
 
 fn hundreds_in_small_pieces() {
     start();
-    let count = scale(600, 150);
+    let count = sample(600, 300, 150);
     let makers: Vec<Child> = (0..count)
         .map(|_| {
             let maker = fork(|channel| {
@@ -321,7 +321,7 @@ fn readers_in_a_storm() {
             inode_of(init.pid, "pid")
         })
         .collect();
-    let until = Instant::now() + Duration::from_secs(scale(6, 8));
+    let until = Instant::now() + storm_seconds(3, 8);
     let storm: Vec<Child> = (0..4)
         .map(|n| {
             fork(|_| {

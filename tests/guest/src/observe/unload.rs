@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::tracefs::{Trace, NAMES};
 use super::{list, start};
 use crate::clone::{Clone, NEWPID};
-use crate::harness::{kernel, scale, Test};
+use crate::harness::{kernel, storm_seconds, Test};
 use crate::load::{load_now, unload, unload_soon};
 use crate::ns_file::inode_of;
 use crate::process::{echo, fork, kill, new_ns, Child, End};
@@ -142,7 +142,7 @@ fn readers_and_tracers_while_the_module_comes_and_goes() {
         // Supply mode: only without a namespace can the module go.
         std::thread::sleep(Duration::from_millis(100));
     });
-    let until = Instant::now() + Duration::from_secs(scale(20, 60));
+    let until = Instant::now() + storm_seconds(6, 30);
     let mut loads = 0;
     while Instant::now() < until {
         match unload() {

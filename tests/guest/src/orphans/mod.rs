@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::channel::Channel;
-use crate::harness::{kernel, scale, Test};
+use crate::harness::{kernel, sample, scale, Test};
 use crate::load::{load_now, make_sure, unload_soon};
 use crate::mode;
 use crate::proc_fs::Proc;
@@ -266,7 +266,7 @@ fn one_that_is_traced() {
 
 fn by_many() {
     in_a_namespace(|| {
-        let count = scale(2000, 300);
+        let count = sample(2000, 800, 300);
         for _ in 0..count / 20 {
             let maker = fork(|_| {
                 for _ in 0..20 {

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::{make_caches, shared, Shared};
 use crate::clone::{Clone, NEWPID};
-use crate::harness::{scale, times, Test};
+use crate::harness::{storm_seconds, Test};
 use crate::ns_file::setns;
 use crate::proc_fs::Proc;
 use crate::process::{
@@ -281,7 +281,7 @@ impl Walker<'_> {
 
 fn anything() {
     make_caches(MOST_DEPTH + 2);
-    let seconds = times("PIDNS_STORM", scale(10, 20)) as u64;
+    let each = storm_seconds(6, 20) / 5;
     let canary = fork(|_| {
         let mut all = nix::sys::signal::SigSet::all();
         all.remove(nix::sys::signal::Signal::SIGKILL);
@@ -310,7 +310,7 @@ fn anything() {
             }
             .live(true)
         });
-        std::thread::sleep(std::time::Duration::from_millis(seconds * 1000 / 5));
+        std::thread::sleep(each);
         world.end();
         locks.check_empty(0);
         for namespace in 1..=board.made.load(Ordering::SeqCst) {

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::{make_caches, nap, wait_for_the_end, Family};
 use crate::clone::{Clone, NEWPID};
-use crate::harness::{scale, Test};
+use crate::harness::{sample, Test};
 use crate::ns_file::{setns, NsFile};
 use crate::privilege::{await_room_for_pid_namespaces, limit_pid_namespaces};
 use crate::proc_fs::Proc;
@@ -24,7 +24,7 @@ pub const TESTS: &[Test] = tests![300;
 ];
 
 fn rounds() -> usize {
-    scale(60, 8)
+    sample(60, 25, 8)
 }
 
 /// All that its members make dies with it, and is counted no more.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use super::{nap, shared};
 use crate::agent;
 use crate::channel::Channel;
-use crate::harness::{scale, this_program, Test};
+use crate::harness::{sample, this_program, Test};
 use crate::mode;
 use crate::process::{fork, kill, new_ns, sleep_for_ever, wait_for, End};
 use crate::random::Random;
@@ -52,7 +52,7 @@ fn signals_from_inside() {
         }
         let program = this_program();
         let taken: &AtomicI32 = shared();
-        for _ in 0..scale(15, 4) {
+        for _ in 0..sample(15, 8, 4) {
             let init = new_ns(|channel| {
                 signal_state::reset();
                 handle(taken);
@@ -78,7 +78,7 @@ fn a_signal_from_outside() {
     let program = this_program();
     let mut random = Random::new(5);
     let (mut by_old, mut by_new) = (0, 0);
-    for _ in 0..scale(60, 10) {
+    for _ in 0..sample(60, 25, 10) {
         let taken: &AtomicI32 = shared();
         let init = fork(|channel| {
             handle(taken);
@@ -119,7 +119,7 @@ fn a_signal_from_outside() {
 fn a_kill_while_a_thread_executes() {
     let program = this_program();
     let mut random = Random::new(6);
-    for _ in 0..scale(60, 10) {
+    for _ in 0..sample(60, 25, 10) {
         let family = super::Family::new();
         let init = new_ns(|channel| {
             fork(|_| loop {

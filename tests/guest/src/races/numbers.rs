@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::shared;
 use crate::clone::Clone;
-use crate::harness::{scale, Test};
+use crate::harness::{sample, Test};
 use crate::proc_fs::Proc;
 use crate::process::{new_ns, pid, quit, wait_for, End};
 use crate::random::Random;
@@ -28,7 +28,7 @@ fn nobody_gets_a_number_twice() {
             .expect("pid_max");
         in_parallel(|worker| {
             let mut random = Random::new(worker);
-            for _ in 0..scale(300, 50) {
+            for _ in 0..sample(300, 120, 50) {
                 let mut call = Clone::new(0);
                 // Half of the workers choose.
                 if worker % 2 == 1 {

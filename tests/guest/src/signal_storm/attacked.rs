@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::attack::{attack_from_inside, RANDOM_SIGNALS, UNCATCHABLE};
 use crate::channel::Channel;
-use crate::harness::scale;
+use crate::harness::storm_seconds;
 use crate::process::{sleep_for_ever, wait_status, Child};
 use crate::random::Random;
 use crate::signal_state::{self, nothing};
@@ -73,9 +73,9 @@ pub fn check_untouched(child: &Child) {
     );
 }
 
-/// Does something again and again for so many seconds, at least once.
-pub fn for_a_while(seconds: u64, mut something: impl FnMut()) {
-    let limit = Duration::from_secs(scale(seconds, 2 * seconds));
+/// Does something again and again for so many seconds, or as `PIDNS_STORM` says, and at least once.
+pub fn for_a_while(seconds: usize, mut something: impl FnMut()) {
+    let limit = storm_seconds(seconds, 4 * seconds);
     let start = Instant::now();
     loop {
         something();

@@ -33,7 +33,7 @@ fn an_init_that_executes_itself_again_and_again() {
     ]
     .into_iter()
     .cycle();
-    for_a_while(4, || {
+    for_a_while(2, || {
         let numbers = agent::ask(&init, commands.next().expect("a command"));
         check!(numbers[..2], [1, 1], "the numbers of a new program");
         check_untouched(&init);

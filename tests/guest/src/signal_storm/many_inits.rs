@@ -34,7 +34,7 @@ fn inits_within_inits() {
             channel.send(0);
         }
     });
-    for_a_while(4, || {
+    for_a_while(2, || {
         outer.receive();
         check_untouched(&outer);
     });
@@ -45,7 +45,7 @@ fn inits_come_and_go() {
     mode::two_sided();
     in_parallel(|worker| {
         let mut random = Random::new(worker);
-        for_a_while(4, || {
+        for_a_while(2, || {
             let init = new_ns(|channel| {
                 (0..2).for_each(|n| {
                     fork(|_| send_at_random(1, &[], &RANDOM_SIGNALS, &mut Random::new(n)));

@@ -57,7 +57,7 @@ fn check_traced(start: fn(usize, &[i32]) -> (Child, Option<Child>), signals: &[i
     mode::two_sided();
     for threads in [1, 4] {
         let (init, tracer) = start(threads, signals);
-        for_a_while(3, || {
+        for_a_while(2, || {
             check_untouched(&init);
             init.check_alive();
         });

@@ -42,7 +42,7 @@ fn check_lives(threads: usize) {
     // The outside sends, too, what does nothing to any process.
     let signals = [libc::SIGCONT, libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH];
     let friends = attackers(init.pid, &signals);
-    for_a_while(4, || {
+    for_a_while(2, || {
         check_untouched(&init);
         init.check_alive();
     });
@@ -61,7 +61,7 @@ fn an_init_of_four_threads_that_the_inside_attacks_lives() {
 fn check_can_be_ended(threads: usize, signals: &[i32]) {
     mode::two_sided();
     let mut signals = signals.iter().cycle();
-    for_a_while(5, || {
+    for_a_while(3, || {
         let init = attacked(threads);
         check_ends(&init, *signals.next().expect("a signal"));
     });
@@ -150,7 +150,7 @@ fn a_stop_from_outside_stands() {
         });
         init.receive();
         let mut signals = [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN].iter().cycle();
-        for_a_while(3, || {
+        for_a_while(2, || {
             stop(&init, *signals.next().expect("a signal"));
             (0..10).for_each(|_| rest());
             check_untouched(&init);
@@ -178,7 +178,7 @@ fn the_mode_changes_all_the_while() {
             rest();
         }
     });
-    for_a_while(4, || {
+    for_a_while(2, || {
         check_untouched(&lasting);
         lasting.check_alive();
         // One of many threads may end by mainline's verdict, and by a signal from inside.

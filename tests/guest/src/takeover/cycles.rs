@@ -19,9 +19,9 @@ pub const TESTS: &[Test] = tests![900;
     cycles_while_signals_are_counted,
 ];
 
-/// How often the module goes and comes under each of the five storms: as `PIDNS_CYCLES` says, or 25 times in all.
+/// How often the module goes and comes under each of the five storms: as `PIDNS_CYCLES` says, or 15 times in all.
 fn cycles() -> usize {
-    times("PIDNS_CYCLES", 5)
+    times("PIDNS_CYCLES", 3)
 }
 
 /// Lets the module go and come, and does something in between.

@@ -184,7 +184,7 @@ fn an_unload_in_the_middle_of_a_core_dump() {
     start();
     std::fs::create_dir_all("/tmp/takeover").expect("a directory");
     let script = "#!/bin/sh\n: >/tmp/takeover/began\n\
-        while [ ! -e /tmp/takeover/go ]; do sleep 0.1; done\nexec cat >/dev/null\n";
+        while [ ! -e /tmp/takeover/go ]; do sleep 0.02; done\nexec cat >/dev/null\n";
     std::fs::write(TAKER, script).expect("a script");
     std::fs::set_permissions(TAKER, PermissionsExt::from_mode(0o755)).expect("chmod");
     let before = std::fs::read_to_string(PATTERN).expect("core_pattern");

@@ -192,7 +192,7 @@ impl Cores {
         use std::os::unix::fs::PermissionsExt;
         let cores = Cores::to(&format!("|{TAKER}"));
         let script = format!(
-            "#!/bin/sh\n: >/tmp/cores/began\nfor i in $(seq 300); do [ -e {LET} ] && break; sleep 0.1; done\n\
+            "#!/bin/sh\n: >/tmp/cores/began\nfor i in $(seq 600); do [ -e {LET} ] && break; sleep 0.05; done\n\
             cat >/tmp/cores/core\n: >/tmp/cores/taken\n"
         );
         std::fs::write(TAKER, script).expect("a script");
@@ -206,7 +206,7 @@ fn wait_for_file(path: &str) {
     eventually(path, || std::fs::exists(path).expect(path).then_some(()));
 }
 
-const MEMORY: usize = 8 << 20;
+const MEMORY: usize = 2 << 20;
 
 /// An init, or with other `flags` a process, that fills memory, and makes a child, which does something when it is told
 /// to. Then it faults, or waits.

@@ -277,7 +277,7 @@ fn somebody_beside_it_types() {
 /// Those of the foreground group have it from the terminal, and do not get it again when the namespace falls.
 fn it_reaches_each_member_once() {
     mode::two_sided();
-    mode::set_grace(1000);
+    mode::set_grace(300);
     for (character, signal) in ALL {
         let (master, slave) = terminal();
         let (elsewhere, theirs) = Channel::pair();
