@@ -336,7 +336,7 @@ fn main() {
         match argument.as_str() {
             "--list" => list = true,
             "--quick" => quick = true,
-            "--bench" => return bench::run(),
+            "--bench" => return bench::run(arguments),
             bench::WITHIN => return bench::within(arguments),
             "--fuzz" => return fuzz::run(arguments),
             "--kernel" => {

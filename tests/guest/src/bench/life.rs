@@ -1,7 +1,7 @@
 //! The life of tasks and namespaces.
 
-use super::{batches, median, usual, Work};
-use crate::process::{fork, new_ns, quit, sleepers, wait_for_message};
+use super::{batches, median, usual, Crowd, Work};
+use crate::process::{new_ns, quit, sleep_for_ever, wait_for_message};
 
 const DEPTHS: &[u32] = &[0, 1, 2, 4, 8, 16, 24, 31];
 /// There must be room for one namespace more.
@@ -16,16 +16,16 @@ pub const WORKS: &[Work] = &[
     Work {
         name: "fork, exit and wait",
         depths: DEPTHS,
-        cost: || {
-            usual(|| {
-                fork(|_| quit(0)).wait();
-            })
-        },
+        cost: || median(batches(12, 100, || drop(Crowd::of(1, || quit(0))))),
     },
     Work {
         name: "a thread, created and joined",
         depths: DEPTHS,
-        cost: || usual(|| std::thread::spawn(|| ()).join().expect("a thread")),
+        cost: || {
+            median(batches(12, 100, || {
+                std::thread::spawn(|| ()).join().expect("a thread")
+            }))
+        },
     },
     Work {
         name: "a namespace's own part",
@@ -71,9 +71,9 @@ fn namespaces_own_part() -> u64 {
 
 /// What each member of so many costs when their init is killed and waited for.
 fn fall(members: usize) -> u64 {
-    let once = || {
+    median((0..4).map(|_| {
         let init = new_ns(|channel| {
-            std::mem::forget(sleepers(members));
+            std::mem::forget(Crowd::of(members, || sleep_for_ever()));
             channel.send(0);
             wait_for_message(channel);
         });
@@ -82,12 +82,5 @@ fn fall(members: usize) -> u64 {
         init.kill(libc::SIGKILL);
         init.wait();
         start.elapsed().as_nanos() as u64 / members as u64
-    };
-    // A process between, so that what they inherit is little.
-    let child = fork(|channel| {
-        channel.send(median((0..4).map(|_| once())) as i32);
-    });
-    let cost = child.receive();
-    child.wait();
-    cost as u64
+    }))
 }

@@ -8,13 +8,19 @@ mod signals;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::process::{kill, unshare_pid, wait_for};
+
 const BATCHES: u32 = 41;
 const BATCH: u32 = 200;
 
-/// Prints a line for each work: its name, a tab, and the nanoseconds that one takes.
-pub fn run() {
+/// Prints a line for each work: its name, the level at which it is done, and the nanoseconds that one takes. With `signals`,
+/// for those alone.
+pub fn run(mut arguments: impl Iterator<Item = String>) {
     for (name, work) in signals::WORKS {
         work(name);
+    }
+    if arguments.next().is_some_and(|what| what == "signals") {
+        return;
     }
     for work in life::WORKS.iter().chain(lookup::WORKS) {
         for &depth in work.depths {
@@ -42,7 +48,7 @@ pub fn within(mut arguments: impl Iterator<Item = String>) {
     let (name, depth) = (next(), next());
     let left: u32 = next().parse().expect("a number");
     if left > 0 {
-        crate::process::unshare_pid();
+        unshare_pid();
         return execute(&name, &depth, left - 1);
     }
     let mut works = life::WORKS.iter().chain(lookup::WORKS);
@@ -87,4 +93,33 @@ fn median(costs: impl Iterator<Item = u64>) -> u64 {
 /// Prints how long one `work` takes.
 fn measure(name: &str, work: impl Fn()) {
     println!("{name}\t0\t{}", usual(work));
+}
+
+/// Children with nothing else of the caller's; on drop they are killed and waited for.
+struct Crowd(Vec<i32>);
+
+impl Crowd {
+    /// So many, of which each does this.
+    fn of(count: usize, body: fn() -> !) -> Crowd {
+        let born = |_| {
+            // SAFETY: the caller has one thread, or the child makes a system call and nothing else.
+            match unsafe { libc::fork() } {
+                -1 => panic!("fork: {}", std::io::Error::last_os_error()),
+                0 => body(),
+                pid => pid,
+            }
+        };
+        Crowd((0..count).map(born).collect())
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        for &pid in &self.0 {
+            kill(pid, libc::SIGKILL).expect("kill");
+        }
+        for &pid in &self.0 {
+            wait_for(pid);
+        }
+    }
 }

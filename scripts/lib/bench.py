@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Writes docs/PERFORMANCE.md from what pidns-test --bench has counted.
+
+usage: bench.py DIR RELEASE-OF-STOCK RELEASE-OF-NATIVE
+
+DIR has a file for each kernel: lines of a work's name, the level at which it was done, and the
+instructions that a piece took, with tabs between. What was done at level 0 alone is a row of a table
+of kernels; the rest has tables of levels. Prints the numbers of the plot, docs/depth.svg.
+"""
+
+import pathlib
+import sys
+
+PLOTTED = "vfork, exit and wait"
+
+
+def read(path):
+    """{work: {level: instructions}}, in the order of the file."""
+    works = {}
+    for line in path.read_text().splitlines():
+        name, level, cost = line.split("\t")
+        works.setdefault(name, {})[int(level)] = int(cost)
+    return works
+
+
+def cell(cost, control):
+    return f"{cost} ({cost / control:.3f})" if control else str(cost)
+
+
+def is_flat(work):
+    return list(work) == [0]
+
+
+def kernels(control, others):
+    """Rows of the works that were done at level 0 alone."""
+    for name, work in control.items():
+        if is_flat(work):
+            cells = [str(work[0])] + [cell(other[name][0], work[0]) for other in others]
+            yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def levels(control, ours):
+    """A table for each set of levels: of each work our instructions, and their ratio to the control's."""
+    sets = []
+    for work in control.values():
+        if not is_flat(work) and list(work) not in sets:
+            sets.append(list(work))
+    for at in sets:
+        yield "| work, at level | " + " | ".join(map(str, at)) + " |"
+        yield "| --- |" + " --- |" * len(at)
+        for name, work in control.items():
+            if list(work) == at:
+                cells = [cell(ours[name][level], work[level]) for level in at]
+                yield f"| {name} | " + " | ".join(cells) + " |"
+        yield ""
+
+
+def document(directory, stock_release, native_release):
+    native, takeover, supply, bare, stock = (
+        read(directory / name) for name in ["native", "takeover", "supply", "bare", "stock"]
+    )
+    return f"""# What it costs
+
+Made by `make bench`; do not edit it. Instructions of the guest for one piece of work, counted by QEMU's
+deterministic clock (`scripts/vm --icount`: one instruction takes 1 ns, one processor): the median of 40 batches of 200, of
+which most have no tick of the clock in them, or as many as the others. Tracepoints are off. In brackets: the ratio to the
+same kernel's own pid namespaces.
+
+## Depth
+
+`supply`, a kernel without pid namespaces, with pidns.ko; in brackets the ratio to `native`, the same kernel with
+`CONFIG_PID_NS=y`, at the same level. Each work is done by a namespace's init that was executed there, so that what it inherits is the
+same at each level. A level costs mainline a leaf and a root of the radix tree for each fork and exit; ours keeps the leaf
+([ARCHITECTURE.md](ARCHITECTURE.md#the-number-tables)). A namespace's own part is what the same vfork costs more with
+`CLONE_NEWPID`, its end included.
+
+![Instructions of a vfork, exit and wait, by level](depth.svg)
+
+{chr(10).join(levels(native, supply))}
+## Signals
+
+A signal to an ordinary process costs less than in mainline: who sends to a task of the initial namespace need
+not be looked for there, everybody has a number in it. A signal to a namespace's init is judged and counted, and what it
+ignores or drops goes no further: together that is mainline's way, within a hundredth. One that it sends to itself is
+remembered as such, goes all of mainline's way besides, and is judged a second time when it is taken.
+An exit counts itself as inside the module, and a write to a pseudo-terminal looks at who writes.
+Reading a sysctl goes through ftrace, so that the module stays while somebody is in one of its own.
+
+### Debian's unmodified kernel, {stock_release}
+
+| work | without the module | with it |
+| --- | --- | --- |
+{chr(10).join(kernels(bare, [stock]))}
+
+### The test kernels, {native_release}
+
+`takeover` is `native` with pidns.ko. They have no CONFIG_JUMP_LABEL, because QEMU's parallel emulation does not bear code that is
+patched while it runs; so a tracepoint that is off costs a comparison here, and nothing on Debian's kernel.
+
+| work | native | takeover | supply |
+| --- | --- | --- | --- |
+{chr(10).join(kernels(native, [takeover, supply]))}
+"""
+
+
+def main():
+    directory = pathlib.Path(sys.argv[1])
+    text = document(directory, *sys.argv[2:])
+    pathlib.Path("docs/PERFORMANCE.md").write_text(text)
+    native, supply = (read(directory / name)[PLOTTED] for name in ["native", "supply"])
+    for level, cost in native.items():
+        print(level, cost / 1000, supply[level] / 1000)
+
+
+if __name__ == "__main__":
+    main()
