@@ -77,11 +77,12 @@ fn traced_from_outside(threads: usize, signals: &[i32]) -> (Child, Option<Child>
 
 fn traced_from_inside(threads: usize, signals: &[i32]) -> (Child, Option<Child>) {
     let init = new_ns(|channel| {
-        // SIGKILL is a tracer's right everywhere.
+        // SIGKILL is a tracer's right everywhere. A SIGSTOP in the place of another signal stops the init if the tracer has
+        // attached between the module's question whether there is one and the kernel's: docs/SIGNALS.md.
         let others: Vec<i32> = signals
             .iter()
             .copied()
-            .filter(|s| *s != libc::SIGKILL)
+            .filter(|s| ![libc::SIGKILL, libc::SIGSTOP].contains(s))
             .collect();
         fork(|_| trace_now_and_then(1, &others));
         survive_signals(channel, threads, signals);
