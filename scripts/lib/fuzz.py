@@ -2,9 +2,10 @@
        fuzz.py shrink STATE LEFT RULE RIGHT RULE JOBS
 
 LEFT and RIGHT are what two guests have printed (scripts/guest/fuzz). `compare` prints how many seeds are the same
-and the first line of each that is not, and leaves for each difference worth it a file WORK/WAY.N.state, that `shrink` reads:
-that takes the best of what the guests made of the candidates for fewer steps, and writes the next ones to JOBS. It ends
-with 1 when there are none, and prints what is left.
+and the first line of each that is not, and leaves for each difference worth it a file WORK/WAY.N.state, that `shrink` reads.
+First it wants the steps of that world alone, and finds the step that differs when all is looked at after each. Then
+it takes the best of what the guests made of the candidates for fewer steps, and writes the next ones to JOBS. It ends
+with 1 when there are none.
 """
 
 import json
@@ -55,6 +56,12 @@ def bad(line):
     return "FINDING" in line or line.startswith("status ") and line != "status 0"
 
 
+def before_world(lines, index):
+    """The steps before the world that a line belongs to: it does not know of them."""
+    begins = (re.match(r"(\d+) begin", line) for line in lines[: index + 1])
+    return list(range(1, max((int(begin.group(1)) for begin in begins if begin), default=0)))
+
+
 def kind(lines, index):
     """What a difference is like: the operation of its step."""
     words = step_of(lines, index)[1].split()
@@ -71,9 +78,19 @@ def compare(left, right):
     return found
 
 
+def ranges(numbers):
+    """Numbers as the program reads them: 1-3,7."""
+    parts = []
+    for number in sorted(numbers):
+        if parts and parts[-1][1] == number - 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+
+
 def job_of(state, skipped):
-    words = [str(state["seed"]), str(state["step"]), ",".join(map(str, sorted(skipped)))]
-    return " ".join(words).strip()
+    return f"{state['seed']} {state['step']} {ranges(skipped)}".strip()
 
 
 def candidates(state):
@@ -112,6 +129,15 @@ def shrink(state, left, right):
     return True
 
 
+def look_closely(state, left, right):
+    """Finds the step that differs when all is looked at after each. False if none does."""
+    job = job_of(state, state["skipped"])
+    here = difference(left.get(job, []), right.get(job, []))
+    if here:
+        state["step"] = step_of(left.get(job, []), here[0])[0]
+    return bool(here)
+
+
 def say(job, here, left):
     index, pair = here
     number, first = step_of(left, index)
@@ -131,17 +157,26 @@ def main():
                 what = kind(lines, here[0])
                 if what not in kinds and len(kinds) < MOST_SHRUNK:
                     kinds.add(what)
-                    state = {"seed": int(job.split()[0]), "step": step_of(lines, here[0])[0], "skipped": [], "worked": []}
+                    state = {"seed": int(job.split()[0]), "step": step_of(lines, here[0])[0], "worked": []}
+                    state["skipped"] = before_world(lines, here[0])
                     Path(work, f"{way}.{len(kinds)}.state").write_text(json.dumps(state))
             jobs = len(dict.fromkeys([*left, *right]))
             Path(work, f"{way}.count").write_text(f"{jobs - len(found)} {len(found)}\n")
         case ["shrink", path, left, left_rule, right, right_rule, jobs]:
             state = json.loads(Path(path).read_text())
-            if "candidates" in state:
-                left = read_runs(Path(left).read_text(errors="replace"), left_rule)
-                right = read_runs(Path(right).read_text(errors="replace"), right_rule)
-                if not shrink(state, left, right) and not state.pop("again", False):
+            if "candidates" not in state:
+                state["candidates"] = []
+                Path(path).write_text(json.dumps(state))
+                Path(jobs).write_text(job_of(state, state["skipped"]) + "\n")
+                return 0
+            left = read_runs(Path(left).read_text(errors="replace"), left_rule)
+            right = read_runs(Path(right).read_text(errors="replace"), right_rule)
+            if not state["candidates"]:
+                if not look_closely(state, left, right):
+                    print("Looked at after each step, nothing differs.")
                     return 1
+            elif not shrink(state, left, right) and not state.pop("again", False):
+                return 1
             state["candidates"] = candidates(state)
             # What worked together need not; then each is tried alone once more.
             state["again"] = bool(state["worked"])

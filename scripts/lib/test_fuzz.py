@@ -1,6 +1,19 @@
 import unittest
 
-from fuzz import bad, candidates, compare, difference, job_of, kind, read_runs, shrink, step_of
+from fuzz import (
+    bad,
+    before_world,
+    candidates,
+    compare,
+    difference,
+    job_of,
+    kind,
+    look_closely,
+    ranges,
+    read_runs,
+    shrink,
+    step_of,
+)
 
 TEXT = """## 0 7 3
 0 begin
@@ -49,6 +62,23 @@ class Shrinking(unittest.TestCase):
     def state(self, **more):
         return {"seed": 7, "step": 5, "skipped": [], "worked": []} | more
 
+    def test_ranges(self):
+        self.assertEqual(ranges([3, 1, 2, 7, 9, 10]), "1-3,7,9-10")
+        self.assertEqual(ranges([]), "")
+
+    def test_the_steps_before_the_world_of_a_line(self):
+        lines = ["0 begin", "1 a0 View", "3 finish", "3 begin", "3 a0 View", "5 begin"]
+        self.assertEqual(before_world(lines, 1), [])
+        self.assertEqual(before_world(lines, 4), [1, 2])
+
+    def test_the_step_that_differs_when_looked_at_closely(self):
+        state = self.state(skipped=[1, 2])
+        job = job_of(state, [1, 2])
+        left = {job: ["0 begin", "3 a0 Kill", "x", "5 a0 View"]}
+        self.assertFalse(look_closely(state, left, left))
+        self.assertTrue(look_closely(state, left, {job: ["0 begin", "3 a0 Kill", "y"]}))
+        self.assertEqual(state["step"], 3)
+
     def test_candidates_go_from_all_to_one(self):
         parts = candidates(self.state())
         self.assertEqual(parts[0], [1, 2, 3, 4])
@@ -61,7 +91,7 @@ class Shrinking(unittest.TestCase):
     def test_the_largest_that_still_differs_is_taken(self):
         state = self.state(candidates=[[1, 2], [3]])
         job = job_of(state, [1, 2])
-        self.assertEqual(job, "7 5 1,2")
+        self.assertEqual(job, "7 5 1-2")
         same = {"7 5 3": ["5 a0 Kill", "x"]}
         left, right = {job: ["5 a0 Kill", "x"]} | same, {job: ["5 a0 Kill", "y"]} | same
         self.assertTrue(shrink(state, left, right))

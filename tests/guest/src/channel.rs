@@ -49,12 +49,20 @@ impl Channel {
 
     #[track_caller]
     pub fn send_all(&self, numbers: &[i32]) {
+        self.send_with(numbers, None);
+    }
+
+    /// Sends numbers, and a descriptor if there is one, in one message.
+    #[track_caller]
+    pub fn send_with(&self, numbers: &[i32], fd: Option<RawFd>) {
         let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_ne_bytes()).collect();
+        let fds: Vec<RawFd> = fd.into_iter().collect();
+        let rights = [ControlMessage::ScmRights(&fds)];
         let sent = retry(|| {
             sendmsg::<()>(
                 self.fd(),
                 &[IoSlice::new(&bytes)],
-                &[],
+                &rights[..fds.len()],
                 MsgFlags::MSG_NOSIGNAL,
                 None,
             )
@@ -92,6 +100,21 @@ impl Channel {
         self.poll(0) == Ok(1)
     }
 
+    /// Whether there is a message now, or the end, in each of these.
+    pub fn readable<'c>(channels: impl Iterator<Item = &'c Channel>) -> Vec<bool> {
+        let polls = channels.map(|channel| libc::pollfd {
+            fd: channel.fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        });
+        let mut polls: Vec<libc::pollfd> = polls.collect();
+        let (first, count) = (polls.as_mut_ptr(), polls.len() as libc::nfds_t);
+        // SAFETY: so many descriptors, all live.
+        let polled = retry(|| Errno::result(unsafe { libc::poll(first, count, 0) }));
+        check!(polled.is_ok(), true, "poll");
+        polls.iter().map(|poll| poll.revents != 0).collect()
+    }
+
     fn poll(&self, milliseconds: i32) -> nix::Result<i32> {
         let mut poll = libc::pollfd {
             fd: self.fd(),
@@ -112,12 +135,24 @@ impl Channel {
             Ok(n) => n,
             Err(e) => panic!("recv: {e}"),
         };
-        let chunks = bytes[..got].chunks_exact(4);
-        Some(
-            chunks
-                .map(|c| i32::from_ne_bytes([c[0], c[1], c[2], c[3]]))
-                .collect(),
-        )
+        Some(numbers_of(&bytes[..got]))
+    }
+
+    /// Waits as [`Channel::receive_or_end`] does, and takes a descriptor too, if the message has one.
+    #[track_caller]
+    pub fn receive_with(&self) -> Option<(Vec<i32>, Option<OwnedFd>)> {
+        let mut bytes = [0u8; 4 * MOST];
+        let mut space = nix::cmsg_space!(RawFd);
+        self.wait();
+        let mut parts = [IoSliceMut::new(&mut bytes)];
+        let flags = MsgFlags::empty();
+        let message = match recvmsg::<()>(self.fd(), &mut parts, Some(&mut space), flags) {
+            Err(Errno::ECONNRESET) => return None,
+            message => message.expect("recvmsg"),
+        };
+        let fd = message.cmsgs().expect("control messages").find_map(taken);
+        let got = message.bytes;
+        (got > 0).then(|| (numbers_of(&bytes[..got]), fd))
     }
 
     /// Waits until every holder of the other end is gone.
@@ -150,14 +185,24 @@ impl Channel {
         self.wait();
         let message = recvmsg::<()>(self.fd(), &mut parts, Some(&mut space), MsgFlags::empty())
             .expect("recvmsg");
-        for part in message.cmsgs().expect("control messages") {
-            if let ControlMessageOwned::ScmRights(fds) = part {
-                // SAFETY: the kernel has just made this descriptor for us.
-                return unsafe { OwnedFd::from_raw_fd(fds[0]) };
-            }
-        }
-        panic!("a message without a descriptor");
+        let fd = message.cmsgs().expect("control messages").find_map(taken);
+        fd.expect("a message with a descriptor")
     }
+}
+
+/// The descriptor that a message has brought.
+fn taken(part: ControlMessageOwned) -> Option<OwnedFd> {
+    match part {
+        // SAFETY: the kernel has just made this descriptor for us.
+        ControlMessageOwned::ScmRights(fds) => Some(unsafe { OwnedFd::from_raw_fd(fds[0]) }),
+        _ => None,
+    }
+}
+
+fn numbers_of(bytes: &[u8]) -> Vec<i32> {
+    let chunks = bytes.chunks_exact(4);
+    let numbers = chunks.map(|c| i32::from_ne_bytes([c[0], c[1], c[2], c[3]]));
+    numbers.collect()
 }
 
 /// Calls again for as long as a signal interrupts the call.

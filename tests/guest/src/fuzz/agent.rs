@@ -65,8 +65,8 @@ fn end_thread() -> ! {
 
 fn obey(channel: &Channel) {
     channel.send_all(&hello());
-    while let Some(words) = channel.receive_or_end() {
-        let command = Command::read(&words, || channel.receive_fd());
+    while let Some((words, fd)) = channel.receive_with() {
+        let command = Command::read(&words, fd);
         let is_secret = command.operation == Operation::Link;
         let mut answer = vec![ANSWER];
         answer.extend(execute(command, channel.fd()));

@@ -122,28 +122,18 @@ impl Command {
         self
     }
 
-    /// The numbers of the message; the descriptor, if it says that there is one, follows in another.
+    /// The numbers of the message.
     pub fn words(&self) -> Vec<i32> {
-        let mut words = vec![self.operation as i32, i32::from(self.fd.is_some())];
+        let mut words = vec![self.operation as i32];
         words.extend(&self.arguments);
         words
     }
 
-    pub fn read(words: &[i32], fd: impl FnOnce() -> OwnedFd) -> Command {
+    pub fn read(words: &[i32], fd: Option<OwnedFd>) -> Command {
         Command {
             operation: ALL[words[0] as usize],
-            arguments: words[2..].to_vec(),
-            fd: (words[1] == 1).then(fd),
+            arguments: words[1..].to_vec(),
+            fd,
         }
-    }
-}
-
-impl Operation {
-    /// Whether there may be other tasks afterwards.
-    pub fn may_bear(self) -> bool {
-        matches!(
-            self,
-            Operation::Fork | Operation::Thread | Operation::Vfork | Operation::Execute
-        )
     }
 }

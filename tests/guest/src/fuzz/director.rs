@@ -1,5 +1,6 @@
 //! Goes through the steps, and prints what comes of each.
 
+use std::ops::RangeInclusive;
 use std::os::fd::IntoRawFd;
 
 use super::agent::PROGRAM;
@@ -32,37 +33,51 @@ fn prepare(processor: usize) {
 const LIFE: usize = 150;
 const MOST_STUCK: usize = 8;
 
-/// Every so many steps all tasks are looked for, and not only those that are known.
-const EVERYBODY: usize = 8;
+/// Every so many steps all tasks are looked at, and not only those that a step is about.
+const EVERYBODY: usize = 10;
 
-pub fn direct(seed: u64, steps: usize, processor: usize, skipped: &[usize]) {
-    prepare(processor);
+/// How a seed is played.
+pub struct Way {
+    pub processor: usize,
+    pub skipped: Vec<RangeInclusive<usize>>,
+    /// All tasks are looked at after each step.
+    pub closely: bool,
+}
+
+pub fn direct(seed: u64, steps: usize, way: &Way) {
+    prepare(way.processor);
+    let is_skipped = |number: &usize| way.skipped.iter().any(|range| range.contains(number));
     let two_sided = mode::is_there() && mode::get() == 1;
-    let mut world = begin(0);
+    let mut world = begin(0, way);
     let (mut end, mut stuck) = (LIFE, 0);
-    for number in (1..=steps).filter(|n| !skipped.contains(n)) {
+    for number in (1..=steps).filter(|n| !is_skipped(n)) {
         stuck = if world.idle().is_empty() {
             stuck + 1
         } else {
             0
         };
         if number > end || stuck > MOST_STUCK || world.agent(0).gone {
-            world.end();
-            world = begin(number);
+            finish(number, world);
+            world = begin(number, way);
             (end, stuck) = (number.next_multiple_of(LIFE), 0);
         }
         let step = plan(&mut world, &mut Choice::new(seed, number));
         let (line, changes) = perform(&mut world, number, step, two_sided);
         print(format!("{number} {line}"), changes);
     }
-    world.end();
+    finish(steps, world);
     println!("end");
 }
 
-fn begin(number: usize) -> World {
-    let mut world = World::new();
-    print(format!("{number} begin"), world.settle(true));
+fn begin(number: usize, way: &Way) -> World {
+    let mut world = World::new(way.closely);
+    print(format!("{number} begin"), world.settle(None));
     world
+}
+
+fn finish(number: usize, mut world: World) {
+    print(format!("{number} finish"), world.settle(None));
+    world.end();
 }
 
 fn print(line: String, changes: Vec<String>) {
@@ -74,6 +89,11 @@ fn print(line: String, changes: Vec<String>) {
     print!("{text}");
 }
 
+/// Those a step is about, unless it is time to look at everybody.
+fn in_particular(number: usize, names: &[usize]) -> Option<&[usize]> {
+    (number % EVERYBODY != 0).then_some(names)
+}
+
 fn perform(world: &mut World, number: usize, step: Step, two_sided: bool) -> (String, Vec<String>) {
     match step {
         Step::Nothing(why) => (why, Vec::new()),
@@ -82,15 +102,14 @@ fn perform(world: &mut World, number: usize, step: Step, two_sided: bool) -> (St
             signal,
             by_pidfd,
         } => {
-            let to = world.agent(target);
-            let wanted = expected(world, two_sided, None, to, signal);
-            let outer = to.outer;
+            let wanted = expected(world, two_sided, None, target, signal);
+            let outer = world.agent(target).outer;
             let sent = if by_pidfd {
                 crate::send_signal::SendCall::Pidfd.send(outer, signal)
             } else {
                 kill(outer, signal)
             };
-            let mut changes = world.settle(number % EVERYBODY == 0);
+            let mut changes = world.settle(in_particular(number, &[target]));
             if sent.is_ok() {
                 judge(world, target, wanted, &mut changes);
             }
@@ -111,24 +130,27 @@ fn perform(world: &mut World, number: usize, step: Step, two_sided: bool) -> (St
             let (operation, arguments) = (command.operation, command.arguments.clone());
             let line = format!("a{actor} {operation:?} {arguments:?}{about}");
             let wanted = target.and_then(|target| {
-                let to = world.agent(target);
                 let signal = match operation {
                     Operation::PidfdSignal => arguments[0],
                     _ => *arguments.last()?,
                 };
                 // The number may be another's.
-                let named = operation == Operation::PidfdSignal
-                    || world.seen(world.agent(actor), to) == arguments.first().copied();
-                let wanted = expected(world, two_sided, Some(actor), to, signal)?;
+                let seen = world.seen(world.agent(actor), world.agent(target));
+                let named =
+                    operation == Operation::PidfdSignal || seen == arguments.first().copied();
+                let wanted = expected(world, two_sided, Some(actor), target, signal)?;
                 named.then_some(wanted)
             });
+            let mut names = vec![actor];
+            names.extend(target);
             if let Some(birth) = birth {
+                names.push(number);
                 world.expect(number, birth.channel, birth.chain, birth.leader);
                 world.agent_mut(number).own_user = birth.own_user;
             }
             world.tell(actor, &command);
             drop(command);
-            let mut changes = world.settle(operation.may_bear() || number % EVERYBODY == 0);
+            let mut changes = world.settle(in_particular(number, &names));
             let agent = world.agent_mut(actor);
             let done = !agent.busy && agent.answer.first() == Some(&0);
             if let (true, Some(children)) = (done, children) {

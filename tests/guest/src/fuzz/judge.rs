@@ -1,19 +1,24 @@
 //! What the rule says about a signal to an init, and whether it is so.
 
 use super::rule::{self, Disposition, Effect, Sender};
-use super::world::{Agent, World};
+use super::world::World;
 
 /// What the rule says about a signal to an agent that is an init; nothing where it does not say.
 pub fn expected(
-    world: &World,
+    world: &mut World,
     two_sided: bool,
     from: Option<usize>,
-    to: &Agent,
+    to: usize,
     signal: i32,
 ) -> Option<Effect> {
+    let agent = world.agent(to);
+    if !agent.is_init() || agent.gone || agent.busy || signal == 0 {
+        return None;
+    }
+    world.look_at_one(to);
+    let to = world.agent(to);
     let task = world.now.0.get(to.numbers.first()?)?;
-    let plain = to.is_init() && !to.gone && !to.busy && task.state == 'S' && task.tracer == 0;
-    if !plain || task.threads != 1 || signal == 0 {
+    if task.state != 'S' || task.tracer != 0 || task.threads != 1 {
         return None;
     }
     let bit = crate::signal_state::bit(signal);

@@ -173,6 +173,8 @@ impl Maker<'_> {
                     let is_new = flags & NEWPID != 0 && !c.one_in(4);
                     for level in 0..levels {
                         arguments.push(match c.below(8) {
+                            // In the initial namespace who knows which are free.
+                            _ if level == chain.len() => c.of(&[0, -1, 1, i32::MAX]),
                             _ if level == 0 && is_new => 1,
                             0 => c.of(&[0, -1, 1, 70000]),
                             _ => c.of(&[2, 7, 12, 25, 30, 40, 50, 60, 299, 301]),

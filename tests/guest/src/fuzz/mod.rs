@@ -20,7 +20,7 @@ mod world;
 
 pub use agent::{main as agent_main, ARGUMENT as AGENT};
 
-/// `--fuzz SEED STEPS [--processor N] [--skip N,N,...]`
+/// `--fuzz SEED STEPS [--processor N] [--skip N,N-N,...] [--closely]`
 pub fn run(mut arguments: impl Iterator<Item = String>) {
     let mut number = |what: &str| -> u64 {
         let word = arguments.next();
@@ -29,19 +29,29 @@ pub fn run(mut arguments: impl Iterator<Item = String>) {
             .unwrap_or_else(|_| panic!("{what} is a number"))
     };
     let (seed, steps) = (number("a seed"), number("steps"));
-    let mut skipped = Vec::new();
-    let mut processor = 0;
+    let mut way = director::Way {
+        processor: 0,
+        skipped: Vec::new(),
+        closely: false,
+    };
     while let Some(option) = arguments.next() {
-        let list = arguments.next().unwrap_or_default();
-        let mut numbers = list
-            .split(',')
-            .filter(|n| !n.is_empty())
-            .map(|n| n.parse::<usize>().expect("a number"));
         match option.as_str() {
-            "--skip" => skipped.extend(numbers),
-            "--processor" => processor = numbers.next().expect("--processor wants a number"),
+            "--closely" => way.closely = true,
+            "--skip" => {
+                let list = arguments.next().unwrap_or_default();
+                let ranges = list.split(',').filter(|part| !part.is_empty());
+                way.skipped.extend(ranges.map(|part| {
+                    let (first, last) = part.split_once('-').unwrap_or((part, part));
+                    let number = |text: &str| text.parse().expect("a number");
+                    number(first)..=number(last)
+                }));
+            }
+            "--processor" => {
+                let word = arguments.next().expect("--processor wants a number");
+                way.processor = word.parse().expect("a number");
+            }
             other => panic!("--fuzz has no option {other}"),
         }
     }
-    director::direct(seed, steps as usize, processor, &skipped);
+    director::direct(seed, steps as usize, &way);
 }

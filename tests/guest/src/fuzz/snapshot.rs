@@ -1,10 +1,11 @@
-//! What the world's own /proc shows of every task in it.
+//! What the world's own /proc shows of the tasks in it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
@@ -19,7 +20,7 @@ pub struct Task {
     pub process: i32,
     pub state: char,
     /// All that is printed of it.
-    pub line: String,
+    line: String,
     pub ignored: u64,
     pub caught: u64,
     pub blocked: u64,
@@ -29,42 +30,19 @@ pub struct Task {
     pub threads: i32,
 }
 
-/// All tasks by their numbers in the world's namespace.
-#[derive(Default)]
+/// Tasks by their numbers in the world's namespace.
+#[derive(Clone, Default)]
 pub struct Snapshot(pub BTreeMap<i32, Rc<Task>>);
 
 impl Snapshot {
-    /// Only of the tasks that were there before; nothing, if one of them has gone, or has other threads.
-    pub fn again(before: &Snapshot) -> Option<Snapshot> {
-        let mut tasks = BTreeMap::new();
-        for (number, known) in &before.0 {
-            let task = known.again()?;
-            if task.threads != known.threads {
-                return None;
-            }
-            tasks.insert(*number, task);
-        }
-        Some(Snapshot(tasks))
-    }
-
-    /// An error, if a process goes away meanwhile. What has not changed is taken from the one before.
+    /// All tasks. An error, if a process goes away meanwhile. What has not changed is taken from the one before.
     pub fn take(proc: &Proc, before: &Snapshot) -> nix::Result<Snapshot> {
         let mut tasks = BTreeMap::new();
-        let read = |process: i32, task: i32, path: String| -> nix::Result<Rc<Task>> {
-            let known = before.0.get(&task).filter(|t| t.process == process);
-            if let Some(task) = known.and_then(|known| known.again()) {
-                return Ok(task);
-            }
-            let file = proc.open(&path, OFlag::O_RDONLY)?;
-            let text = text_of(&file).ok_or(nix::errno::Errno::ESRCH)?;
-            Ok(Rc::new(Task::read(process, Rc::new(file), text)))
-        };
         for process in numbers(proc, ".")? {
-            let leader = read(process, process, format!("{process}/status"))?;
+            let leader = before.read(proc, process, process)?;
             if leader.threads > 1 {
                 for thread in numbers(proc, &format!("{process}/task"))? {
-                    let path = format!("{process}/task/{thread}/status");
-                    tasks.insert(thread, read(process, thread, path)?);
+                    tasks.insert(thread, before.read(proc, process, thread)?);
                 }
             }
             tasks.insert(process, leader);
@@ -72,12 +50,42 @@ impl Snapshot {
         Ok(Snapshot(tasks))
     }
 
-    /// Whether each task waits for something that does not come by itself. An init that waits for the last of its
-    /// namespace is idle (I).
-    pub fn is_quiet(&self) -> bool {
-        let waits =
-            |t: &Task| "STtZI".contains(t.state) || t.state == 'D' && self.waits_for_tracer(t);
-        self.0.values().all(|task| waits(task))
+    /// Reads one task anew, which may have gone.
+    pub fn look_at(&mut self, proc: &Proc, process: i32, task: i32) -> Option<&Task> {
+        match self.read(proc, process, task) {
+            Ok(read) => self.0.insert(task, read),
+            Err(_) => self.0.remove(&task),
+        };
+        self.0.get(&task).map(|t| &**t)
+    }
+
+    fn read(&self, proc: &Proc, process: i32, task: i32) -> nix::Result<Rc<Task>> {
+        let known = self.0.get(&task).filter(|t| t.process == process);
+        if let Some(task) = known.and_then(Task::again) {
+            return Ok(task);
+        }
+        let path = if task == process {
+            format!("{process}/status")
+        } else {
+            format!("{process}/task/{task}/status")
+        };
+        let file = proc.open(&path, OFlag::O_RDONLY)?;
+        let text = text_of(&file, |text| text.to_string());
+        let text = text.ok_or(Errno::ESRCH)?;
+        Ok(Rc::new(Task::new(process, Rc::new(file), text)))
+    }
+
+    /// Whether each task waits for something that does not come by itself. One that waits for what only the kernel can
+    /// know (D) does so if a tracer holds another thread, and it has waited since the snapshot before.
+    pub fn is_quiet(&self, before: &Snapshot) -> bool {
+        let has_waited = |number: &i32, task: &Task| {
+            let known = before.0.get(number);
+            known.is_some_and(|known| known.text == task.text)
+        };
+        self.0.iter().all(|(number, task)| {
+            let held = || self.waits_for_tracer(task) && has_waited(number, task);
+            task.is_quiet() || task.state == 'D' && held()
+        })
     }
 
     /// Whether a task that executes a program, or dumps core, waits for another thread that a tracer holds: stopped at
@@ -91,7 +99,8 @@ impl Snapshot {
     pub fn changes(&self, before: &Snapshot) -> Vec<String> {
         let mut lines = Vec::new();
         for (number, task) in &self.0 {
-            if before.0.get(number).is_none_or(|t| t.line != task.line) {
+            let known = before.0.get(number);
+            if known.is_none_or(|t| !Rc::ptr_eq(t, task) && t.line != task.line) {
                 lines.push(format!("  {}/{number} {}", task.process, task.line));
             }
         }
@@ -104,57 +113,97 @@ impl Snapshot {
     }
 }
 
-/// What a file has now; nothing, if its task has gone.
-fn text_of(file: &File) -> Option<String> {
-    let mut text = vec![0; 4096];
+/// Hands over what a file has now; nothing, if its task has gone.
+fn text_of<T>(file: &File, take: impl FnOnce(&str) -> T) -> Option<T> {
+    let mut text = [0; 4096];
     let length = file.read_at(&mut text, 0).ok()?;
-    text.truncate(length);
-    String::from_utf8(text).ok()
+    std::str::from_utf8(&text[..length]).ok().map(take)
 }
+
+/// The fields that are printed.
+const PRINTED: &[&str] = &[
+    "Tgid",
+    "Pid",
+    "PPid",
+    "TracerPid",
+    "Uid",
+    "NStgid",
+    "NSpid",
+    "NSpgid",
+    "NSsid",
+    "Threads",
+    "SigPnd",
+    "ShdPnd",
+    "SigBlk",
+    "SigIgn",
+    "SigCgt",
+];
 
 impl Task {
     /// What it is now; itself, if nothing has changed.
     fn again(self: &Rc<Task>) -> Option<Rc<Task>> {
-        let text = text_of(&self.file)?;
-        Some(if text == self.text {
-            self.clone()
-        } else {
-            Rc::new(Task::read(self.process, self.file.clone(), text))
+        let changed = text_of(&self.file, |text| {
+            (text != self.text).then(|| text.to_string())
+        });
+        Some(match changed? {
+            None => self.clone(),
+            Some(text) => Rc::new(Task::new(self.process, self.file.clone(), text)),
         })
     }
 
-    fn read(process: i32, file: Rc<File>, text: String) -> Task {
-        let fields: BTreeMap<&str, &str> = text.lines().filter_map(|l| l.split_once(':')).collect();
-        let field = |name: &str| fields.get(name).map_or("-", |value| value.trim());
-        let mask = |name: &str| u64::from_str_radix(field(name), 16).unwrap_or(0);
-        let numbers = |name: &str| {
-            let words = field(name).split_whitespace();
-            words.collect::<Vec<_>>().join(",")
-        };
-        let mut line = field("State")[..1].to_string();
-        for name in ["Tgid", "Pid", "PPid", "TracerPid", "Threads"] {
-            line += &format!(" {name}={}", field(name));
-        }
-        for name in ["NStgid", "NSpid", "NSpgid", "NSsid"] {
-            line += &format!(" {name}={}", numbers(name));
-        }
-        for name in ["SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt"] {
-            line += &format!(" {name}={:x}", mask(name));
-        }
-        line += &format!(" Uid={}", field("Uid").split('\t').next().unwrap_or("-"));
-        let number = |name: &str| field(name).parse().unwrap_or(0);
-        Task {
+    /// Whether it waits for something that does not come by itself. An init that waits for the last of its
+    /// namespace is idle (I).
+    pub fn is_quiet(&self) -> bool {
+        "STtZI".contains(self.state)
+    }
+
+    fn new(process: i32, file: Rc<File>, text: String) -> Task {
+        let mut task = Task {
             file,
+            text: String::new(),
             process,
-            state: field("State").chars().next().unwrap_or('?'),
-            line,
-            ignored: mask("SigIgn"),
-            caught: mask("SigCgt"),
-            blocked: mask("SigBlk"),
-            parent: number("PPid"),
-            tracer: number("TracerPid"),
-            threads: number("Threads"),
-            text,
+            state: '?',
+            line: String::new(),
+            ignored: 0,
+            caught: 0,
+            blocked: 0,
+            parent: 0,
+            tracer: 0,
+            threads: 0,
+        };
+        for (name, value) in text.lines().filter_map(|l| l.split_once(":\t")) {
+            task.take(name, value);
+        }
+        task.text = text;
+        task
+    }
+
+    fn take(&mut self, name: &str, value: &str) {
+        let mask = || u64::from_str_radix(value, 16).unwrap_or(0);
+        let number = || value.parse().unwrap_or(0);
+        match name {
+            "State" => {
+                self.state = value.chars().next().unwrap_or('?');
+                self.line.push(self.state);
+            }
+            "PPid" => self.parent = number(),
+            "TracerPid" => self.tracer = number(),
+            "Threads" => self.threads = number(),
+            "SigBlk" => self.blocked = mask(),
+            "SigIgn" => self.ignored = mask(),
+            "SigCgt" => self.caught = mask(),
+            _ => {}
+        }
+        if PRINTED.contains(&name) {
+            self.line.extend([" ", name, "="]);
+            let digits = if name.starts_with("S") {
+                value.trim_start_matches('0')
+            } else {
+                value
+            };
+            let mut words = digits.split_whitespace();
+            self.line.extend(words.next());
+            words.for_each(|word| self.line.extend([",", word]));
         }
     }
 }

@@ -70,8 +70,8 @@ const WEIGHTS: &[(usize, Operation)] = &[
     (2, Operation::PidfdOpen),
     (3, Operation::PidfdAsk),
     (3, Operation::NamespaceAsk),
-    (3, Operation::View),
-    (2, Operation::Link),
+    (2, Operation::View),
+    (1, Operation::Link),
     (4, Operation::Lookup),
     (3, Operation::Sysctl),
     (2, Operation::Owner),
@@ -118,7 +118,7 @@ pub fn plan(world: &mut World, c: &mut Choice) -> Step {
     }
     // Of the world's namespace this would end all.
     if operation == Operation::Reboot && world.agent(actor).chain.len() < 2 {
-        operation = Operation::View;
+        operation = Operation::Lookup;
     }
     // What would end the world, or make all its users powerless.
     if actor == 0
@@ -127,7 +127,7 @@ pub fn plan(world: &mut World, c: &mut Choice) -> Step {
             Operation::Exit | Operation::ExitThread | Operation::DropUser | Operation::Thread
         )
     {
-        operation = Operation::View;
+        operation = Operation::Lookup;
     }
     let anybody = world.names(|a| !a.gone);
     let anybody = if c.one_in(6) {

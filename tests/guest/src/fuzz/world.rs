@@ -13,6 +13,8 @@ use crate::process::{kill, new_ns, Child};
 
 /// How long a world may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the kernel's own work may take.
+const LONG: Duration = Duration::from_secs(1);
 
 /// An agent: a process, or a thread of one.
 pub struct Agent {
@@ -55,7 +57,12 @@ pub struct World {
     first: Child,
     pub agents: Vec<Agent>,
     pub proc: Proc,
+    /// What is known of the tasks, and of what they have: steps are chosen by this.
     pub now: Snapshot,
+    /// What has been printed of them.
+    shown: Snapshot,
+    /// All is looked at, and printed, after each step. It makes no difference to what is chosen.
+    closely: bool,
     /// What some post and others collect.
     pub post: [OwnedFd; 2],
     next_namespace: usize,
@@ -63,7 +70,7 @@ pub struct World {
 
 impl World {
     /// A namespace with one agent, its init.
-    pub fn new() -> World {
+    pub fn new(closely: bool) -> World {
         let (mine, theirs) = Channel::pair();
         let (proc_mine, proc_theirs) = Channel::pair();
         let first = new_ns(|_| {
@@ -86,6 +93,8 @@ impl World {
             agents: Vec::new(),
             proc,
             now: Snapshot::default(),
+            shown: Snapshot::default(),
+            closely,
             post: {
                 let (in_end, out_end) = Channel::pair();
                 [in_end.into_fd(), out_end.into_fd()]
@@ -160,74 +169,135 @@ impl World {
     pub fn tell(&mut self, name: usize, command: &Command) {
         let agent = self.agent_mut(name);
         agent.busy = true;
-        agent.channel.send_all(&command.words());
-        if let Some(fd) = &command.fd {
-            agent.channel.send_fd(fd.as_raw_fd());
-        }
+        let fd = command.fd.as_ref().map(AsRawFd::as_raw_fd);
+        agent.channel.send_with(&command.words(), fd);
     }
 
-    /// Waits until every task waits, and takes what the agents have said and what has changed. None of them can
-    /// run while the director does; so what waits, and not for the kernel's own work, goes on waiting.
+    /// Waits until what the last step has set off is over; the lines that tell of it.
     ///
-    /// If nobody can have been `born`, only those who were there are looked at.
-    pub fn settle(&mut self, born: bool) -> Vec<String> {
-        let known = if born {
-            None
-        } else {
-            Snapshot::again(&self.now)
-        };
-        let known = known.filter(|now| now.is_quiet() && !self.anybody_speaks());
-        let now = known.map_or_else(|| self.wait(), Ok);
+    /// None of the agents can run while the director does. So it is over when those whom the step is about, and who
+    /// say something, wait. If one of them does not, it waits for the kernel's own work: then all are waited for.
+    ///
+    /// Only those are looked at; or everybody, if `about` is nobody in particular, or if one of them has not answered.
+    /// How long something took must make no difference to who is looked at: steps are chosen by what is known.
+    pub fn settle(&mut self, about: Option<&[usize]>) -> Vec<String> {
         let mut lines = Vec::new();
-        let now = now.unwrap_or_else(|e| {
-            lines.push(format!("  FINDING: /proc cannot be read: {e}"));
-            Snapshot::default()
-        });
-        if !now.is_quiet() {
-            lines.push("  FINDING: the world does not come to rest".to_string());
+        let mut said = self.listen();
+        let mut all = None;
+        if !about.is_some_and(|about| self.look_at(about, &said)) {
+            loop {
+                all = Some(self.wait(&self.now, &mut lines));
+                let more = self.listen();
+                if more.is_empty() {
+                    break;
+                }
+                said.extend(more);
+            }
         }
-        for agent in &mut self.agents {
-            agent.listen(&mut lines);
+        match all {
+            Some(all) if !about.is_some_and(|about| self.have_answered(about)) => self.now = all,
+            Some(_) => {
+                self.look_at(about.unwrap_or_default(), &said);
+            }
+            None => {}
         }
+        said.sort_by_key(|(name, _)| *name);
+        lines.extend(said.into_iter().map(|(_, line)| line));
         if let Some(secret) = self.agents.iter_mut().find_map(|a| a.secret.take()) {
             lines.push(format!(
                 "  that is the namespace of {:?}",
                 self.linked(secret)
             ));
         }
-        lines.extend(now.changes(&self.now));
-        self.now = now;
+        let shown = if self.closely {
+            self.wait(&self.shown, &mut lines)
+        } else {
+            self.now.clone()
+        };
+        lines.extend(shown.changes(&self.shown));
+        self.shown = shown;
         self.agents.retain(|a| a.is_born() || !a.gone);
         lines
     }
 
     /// Waits until every task waits.
-    fn wait(&self) -> nix::Result<Snapshot> {
+    fn wait(&self, before: &Snapshot, lines: &mut Vec<String>) -> Snapshot {
         let start = Instant::now();
         loop {
-            let now = Snapshot::take(&self.proc, &self.now);
-            if now.as_ref().is_ok_and(Snapshot::is_quiet) || start.elapsed() > PATIENCE {
-                return now;
+            let now = Snapshot::take(&self.proc, before);
+            let waited = start.elapsed();
+            match now {
+                Ok(now) if now.is_quiet(if waited < LONG { &self.shown } else { &now }) => {
+                    return now;
+                }
+                Ok(now) if waited > PATIENCE => {
+                    lines.push("  FINDING: the world does not come to rest".to_string());
+                    return now;
+                }
+                Err(e) if waited > PATIENCE => {
+                    lines.push(format!("  FINDING: /proc cannot be read: {e}"));
+                    return Snapshot::default();
+                }
+                _ => {}
             }
         }
     }
 
-    /// Whether there is somebody who has never said its numbers, and now does.
-    fn anybody_speaks(&self) -> bool {
-        let mut unborn = self.agents.iter().filter(|a| !a.is_born());
-        unborn.any(|a| a.channel.is_readable())
+    /// Looks at some agents, and those who have said something; whether all of them have answered, and wait.
+    fn look_at(&mut self, about: &[usize], said: &[(usize, String)]) -> bool {
+        let mut names: Vec<usize> = said.iter().map(|(name, _)| *name).collect();
+        names.extend(about);
+        names.sort_unstable();
+        names.dedup();
+        let wait = names.iter().filter(|name| self.look_at_one(**name)).count();
+        wait == names.len() && self.have_answered(&names)
+    }
+
+    /// Reads anew what is known of an agent; whether it waits, or has ended.
+    pub fn look_at_one(&mut self, name: usize) -> bool {
+        let agent = self.agent(name);
+        let Some(&number) = agent.numbers.first() else {
+            return true;
+        };
+        let leader = self.agent(agent.leader).numbers.first();
+        let task = self
+            .now
+            .look_at(&self.proc, *leader.unwrap_or(&number), number);
+        task.is_none_or(|t| t.is_quiet())
+    }
+
+    fn have_answered(&self, names: &[usize]) -> bool {
+        let mut agents = names.iter().map(|name| self.agent(*name));
+        agents.all(|a| a.gone || a.is_born() && !a.busy)
+    }
+
+    /// What the agents have said, each with its name.
+    fn listen(&mut self) -> Vec<(usize, String)> {
+        let living = || self.agents.iter().filter(|a| !a.gone);
+        let speak = Channel::readable(living().map(|a| &a.channel));
+        let mut said = Vec::new();
+        let living = self.agents.iter_mut().filter(|a| !a.gone);
+        for (agent, _) in living.zip(speak).filter(|(_, speaks)| *speaks) {
+            let mut lines = Vec::new();
+            agent.listen(&mut lines);
+            said.extend(lines.into_iter().map(|line| (agent.name, line)));
+        }
+        said
     }
 
     /// Those that live in the namespace of a link.
     fn linked(&self, secret: i32) -> Vec<usize> {
         self.names(|a| {
-            let link = self.proc.link(&format!("{}/ns/pid", a.numbers[0]));
-            !a.gone && link.is_ok_and(|text| word_of_link(&text) == secret)
+            let link = || self.proc.link(&format!("{}/ns/pid", a.numbers[0]));
+            !a.gone && link().is_ok_and(|text| word_of_link(&text) == secret)
         })
     }
 
-    /// Ends all.
+    /// Ends all, each by itself: one may trace the init, and hold it at its end.
     pub fn end(self) {
+        for agent in self.agents.iter().filter(|a| a.is_born() && !a.gone) {
+            let _ = kill(agent.outer, libc::SIGKILL);
+        }
         // It may have ended already.
         let _ = kill(self.first.pid, libc::SIGKILL);
         self.first.wait();
