@@ -144,6 +144,30 @@ mod tests {
         Ok(())
     }
 
+    /// Through several leaves of the table, given back in another order: the kernel's own lookups find those that are there,
+    /// and no others.
+    #[test]
+    fn many_come_and_go() -> Result {
+        const COUNT: usize = 300;
+        let mut pids = KVec::with_capacity(COUNT, GFP_KERNEL)?;
+        for _ in 0..COUNT {
+            let pid = Allocated::new(&[])?;
+            assert_eq!(find(pid.nr()), Some(pid.0.as_ptr()));
+            pids.push(Some(pid), GFP_KERNEL)?;
+        }
+        for turn in 0..COUNT {
+            // 7 and 300 have no common divisor.
+            let pid = pids[turn * 7 % COUNT].take().ok_or(EINVAL)?;
+            let nr = pid.nr();
+            drop(pid);
+            assert_eq!(find(nr), None);
+            for pid in pids.iter().flatten() {
+                assert_eq!(find(pid.nr()), Some(pid.0.as_ptr()));
+            }
+        }
+        Ok(())
+    }
+
     #[test]
     fn what_cannot_be_chosen() {
         assert_eq!(Allocated::new(&[0]).err(), Some(EINVAL));
