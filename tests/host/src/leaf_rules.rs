@@ -77,8 +77,9 @@ impl<const SLOTS: usize> Numbers<SLOTS> {
         Some(nr)
     }
 
-    /// As `Pidmap::next`, `advance` and `publish` do it.
-    fn fork(&mut self) {
+    /// As `Pidmap::next`, `advance` and `publish` do it. Now and then another level has no number, which uses this one up, or
+    /// no memory: then it begins anew, and the lock was free meanwhile.
+    fn fork(&mut self, random: &mut Random) {
         let expected = self.expected();
         let nr = leaf::next(&&self.tree, self.cursor).filter(|nr| (1..self.pid_max).contains(nr));
         let nr = nr.or_else(|| {
@@ -90,11 +91,18 @@ impl<const SLOTS: usize> Numbers<SLOTS> {
             Some(nr)
         });
         assert_eq!(nr, expected);
-        if let Some(nr) = nr {
-            let pid = self.pid();
-            leaf::give(&&self.tree, nr, pid);
-            self.cursor = nr + 1;
-            self.taken.insert(nr, pid);
+        let Some(nr) = nr else {
+            return;
+        };
+        match random.below(16) {
+            0 => self.cursor = nr + 1,
+            1 => {}
+            _ => {
+                let pid = self.pid();
+                leaf::give(&&self.tree, nr, pid);
+                self.cursor = nr + 1;
+                self.taken.insert(nr, pid);
+            }
         }
     }
 
@@ -136,7 +144,7 @@ impl<const SLOTS: usize> Numbers<SLOTS> {
 
     fn step(&mut self, random: &mut Random, most: usize) {
         match random.below(100) {
-            0..=44 if self.taken.len() < most => self.fork(),
+            0..=44 if self.taken.len() < most => self.fork(random),
             45..=84 => self.exit(random, false),
             85..=88 if self.taken.len() < most => self.kernel_forks(),
             89..=92 => self.exit(random, true),
