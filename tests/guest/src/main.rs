@@ -252,7 +252,11 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "faults",
-        parts: &[faults::namespaces::TESTS, faults::signals::TESTS],
+        parts: &[
+            faults::namespaces::TESTS,
+            faults::numbers::TESTS,
+            faults::signals::TESTS,
+        ],
     },
     Group {
         name: "races",

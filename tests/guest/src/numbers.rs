@@ -92,7 +92,7 @@ impl Levels {
 }
 
 /// The numbers that the caller has, from level 1 on. `/proc` is the initial namespace's.
-fn own_numbers() -> Vec<i32> {
+pub fn own_numbers() -> Vec<i32> {
     let line = Proc::at("/proc").status("self", "NSpid");
     let numbers = line
         .split_whitespace()

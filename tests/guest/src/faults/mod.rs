@@ -5,6 +5,7 @@
 
 pub mod load;
 pub mod namespaces;
+pub mod numbers;
 pub mod signals;
 
 use std::collections::BTreeMap;
