@@ -11,6 +11,8 @@ mod ns;
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) mod number;
 #[cfg(not(CONFIG_PID_NS))]
+mod pidmap;
+#[cfg(not(CONFIG_PID_NS))]
 mod table;
 mod tasklist;
 mod upid;
@@ -23,6 +25,6 @@ pub(crate) use {
 #[cfg(not(CONFIG_PID_NS))]
 pub(crate) use {
     node::InWork,
-    table::Pidmap,
+    pidmap::Pidmap,
     tasklist::TasklistMut, //
 };

@@ -8,7 +8,7 @@ use super::{
         Kept,
         Table, //
     },
-    table::Pidmap, //
+    pidmap::Pidmap, //
 };
 use crate::{
     bindings::{

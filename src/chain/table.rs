@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The number tables and counts of all namespaces, behind the kernel's own `pidmap_lock`.
+//! The number tables and counts of all namespaces: what is done with them under the lock.
 //!
 //! They are the kernel's: its `alloc_pid` and `free_pid` may still run on another CPU while ours
 //! take over or go, and its lookups (`find_pid_ns`) read the same tables all the time.
@@ -12,15 +12,13 @@ use super::{
         self,
         Refusal,
         Request, //
-    }, //
+    },
+    pidmap::Pidmap, //
 };
 use crate::{
     bindings,
     edge::exports,
-    imports::{
-        arguments::Null,
-        PIDMAP_LOCK, //
-    },
+    imports::arguments::Null,
     object::{
         fields,
         setters,
@@ -30,10 +28,7 @@ use crate::{
         Upid, //
     },
 };
-use kernel::{
-    prelude::*,
-    types::NotThreadSafe, //
-};
+use kernel::prelude::*;
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
@@ -66,46 +61,8 @@ exports! {
     idr_alloc_cyclic(table: &Numbers, pid: Null<c_void>, start: c_int, end: c_int, flags: u32) -> c_int = idr_alloc_cyclic;
 }
 
-/// `pidmap_lock` is held; the only way to what it protects.
-///
-/// Not to be taken in an interrupt: the kernel takes it with interrupts enabled.
-pub(crate) struct Pidmap {
-    /// Memory is reserved, too.
-    preloaded: bool,
-    _here: NotThreadSafe,
-}
-
 impl Pidmap {
-    /// Takes the lock.
-    #[inline]
-    pub(crate) fn lock() -> Self {
-        Self::lock_with(false)
-    }
-
-    /// Reserves memory for one number, and takes the lock. May sleep.
-    #[inline]
-    pub(crate) fn lock_preloaded() -> Self {
-        Self::lock_with(true)
-    }
-
-    #[inline(always)]
-    fn lock_with(preloaded: bool) -> Self {
-        // SAFETY: The kernel's static lock, found before the first hook was armed. Preemption is off from the
-        // reservation, which is this CPU's, until `drop` ends it.
-        unsafe {
-            if preloaded {
-                bindings::idr_preload(bindings::GFP_KERNEL);
-            }
-            bindings::spin_lock(PIDMAP_LOCK.get());
-        }
-        Self {
-            preloaded,
-            _here: NotThreadSafe,
-        }
-    }
-
     /// Takes a number in `ns`, for which lookups find nothing yet.
-    #[inline]
     pub(crate) fn take(&mut self, ns: &PidNs, request: Request) -> Result<i32> {
         let (table, flags) = (ns.numbers(self), bindings::GFP_ATOMIC);
         let nr = match request {
@@ -227,18 +184,5 @@ impl Pidmap {
     pub(crate) fn close(&mut self, ns: &PidNs) {
         self.let_go(ns);
         ns.set_pid_allocated(ns.pid_allocated() & !bindings::PIDNS_ADDING, self);
-    }
-}
-
-impl Drop for Pidmap {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: Both were taken in `lock_with`, by this task and on this CPU.
-        unsafe {
-            bindings::spin_unlock(PIDMAP_LOCK.get());
-            if self.preloaded {
-                bindings::pidns_idr_preload_end();
-            }
-        }
     }
 }
