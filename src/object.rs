@@ -16,7 +16,8 @@ use core::{
     ptr,
     sync::atomic::{
         AtomicI64,
-        AtomicPtr, //
+        AtomicPtr,
+        AtomicUsize, //
     }, //
 };
 use kernel::sync::{
@@ -138,6 +139,11 @@ unsafe impl Object for Refcount {
 // SAFETY: It is laid out as that, and has interior mutability.
 unsafe impl Object for AtomicI64 {
     type C = i64;
+}
+
+// SAFETY: It is laid out as that, and has interior mutability.
+unsafe impl Object for AtomicUsize {
+    type C = [usize; 1];
 }
 
 // SAFETY: It is laid out as that, and has interior mutability.

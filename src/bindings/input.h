@@ -99,6 +99,7 @@ void free_event_rcu(struct rcu_head *head);
 ssize_t proc_sys_read(struct kiocb *iocb, struct iov_iter *iter);
 ssize_t proc_sys_write(struct kiocb *iocb, struct iov_iter *iter);
 int proc_sys_readdir(struct file *file, struct dir_context *ctx);
+struct dentry *proc_sys_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
 int proc_ns_dir_readdir(struct file *file, struct dir_context *ctx);
 struct dentry *proc_ns_dir_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
 struct dentry *proc_ns_instantiate(struct dentry *dentry, struct task_struct *task,

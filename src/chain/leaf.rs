@@ -12,8 +12,14 @@
 //!    so that nobody frees it;
 //! 4. a slot is null unless lookups may find what is in it, and what is in it can be found for a grace period longer.
 //!
-//! Readers look at nothing but the topmost node, shifts and slots.
+//! Lookups ([`search`]) need no lock.
 
+use super::search::{
+    self,
+    all,
+    offset,
+    Node as _, //
+};
 use core::{
     ffi::c_void,
     ptr,
@@ -21,20 +27,12 @@ use core::{
 };
 
 /// A node of a number table, whose lock is held.
-pub(crate) trait Node: Copy {
-    /// How many slots one has: a power of two, 64 at most.
-    const SLOTS: u32;
-
-    /// How many bits of a number its children decide; 0 for a leaf.
-    fn shift(self) -> u32;
+pub(crate) trait Node: search::Node {
     /// Which child of its parent it is.
     fn offset(self) -> u32;
     /// The node above it.
     fn parent(self) -> Option<Self>;
-    /// A child.
-    fn child(self, offset: u32) -> Option<Self>;
-    /// See the invariants. The lowest bit is the first number's or child's.
-    fn free(self) -> u64;
+    /// See the invariants.
     fn set_free(self, free: u64);
     /// See the invariants.
     fn count(self) -> u32;
@@ -54,18 +52,6 @@ pub(crate) trait Table {
     fn set_kept(&self, kept: Option<Kept<Self::Node>>);
     /// The kernel gives back a number that is taken, and frees the nodes that have no more (`lib/idr.c: idr_remove`).
     fn remove(&self, nr: u32);
-}
-
-/// Where `nr` is in its leaf.
-#[inline(always)]
-fn offset<N: Node>(nr: u32) -> u32 {
-    nr % N::SLOTS
-}
-
-/// The bits of all slots.
-#[inline(always)]
-fn all<N: Node>() -> u64 {
-    u64::MAX >> (u64::BITS - N::SLOTS)
 }
 
 /// The leaf that the table keeps: the next number is looked for in it.
@@ -94,15 +80,7 @@ pub(crate) fn next<T: Table>(table: &T, nr: u32) -> Option<u32> {
 
 /// The leaf of `nr`; none if no number in it is taken, and it is not kept.
 fn find<T: Table>(table: &T, nr: u32) -> Option<T::Node> {
-    let mut node = table.head()?;
-    // The topmost node need not reach as far.
-    if nr.checked_shr(node.shift()).unwrap_or(0) >= T::Node::SLOTS {
-        return None;
-    }
-    while node.shift() != 0 {
-        node = node.child(offset::<T::Node>(nr >> node.shift()))?;
-    }
-    Some(node)
+    search::leaf(table.head(), nr)
 }
 
 /// Keeps the leaf of `nr`, which was taken by the kernel, in place of another. `nr` is free again.

@@ -13,6 +13,8 @@ pub(crate) mod number;
 #[cfg(not(CONFIG_PID_NS))]
 mod pidmap;
 #[cfg(not(CONFIG_PID_NS))]
+mod search;
+#[cfg(not(CONFIG_PID_NS))]
 mod table;
 mod tasklist;
 mod upid;

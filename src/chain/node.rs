@@ -8,7 +8,8 @@ use super::{
         Kept,
         Table, //
     },
-    pidmap::Pidmap, //
+    pidmap::Pidmap,
+    search, //
 };
 use crate::{
     bindings::{
@@ -23,41 +24,55 @@ use crate::{
         objects,
         FromC,
         Object,
-        PidNs, //
+        Pid,
+        PidNs,
+        RcuReader, //
     },
 };
 use core::{
     cell::Cell,
     ffi::c_void,
+    ops::Deref,
     ptr,
     sync::atomic::{
         AtomicPtr,
+        AtomicUsize,
         Ordering, //
     },
 };
 use kernel::types::Opaque;
 
 objects! {
-    /// The number table of a namespace, whose lock is held: lookups find in it what they may find, or nothing.
+    /// The number table of a namespace: lookups find in it what they may find, or nothing.
     Numbers(bindings::idr);
     /// A node of one.
     Node(xa_node);
+}
+
+/// A node of a table whose lock is held.
+#[derive(Clone, Copy)]
+pub(super) struct LockedNode<'map>(&'map Node);
+
+impl Deref for LockedNode<'_> {
+    type Target = Node;
+
+    #[inline(always)]
+    fn deref(&self) -> &Node {
+        self.0
+    }
 }
 
 /// The number table of a namespace, whose lock is held.
 pub(super) struct NumberTable<'map> {
     numbers: &'map Numbers,
     in_work: &'map InWork,
-}
-
-fields! {
-    PidNs, by Pidmap {
-        part numbers<'map>: &'map Numbers = idr;
-    }
+    map: &'map Pidmap,
 }
 
 fields! {
     PidNs {
+        /// Its number table.
+        part numbers: &Numbers = idr;
         /// What is kept in the place of its work.
         part in_work: &InWork = work;
     }
@@ -68,41 +83,70 @@ impl PidNs {
     #[inline(always)]
     pub(super) fn number_table<'map>(&'map self, map: &'map Pidmap) -> NumberTable<'map> {
         NumberTable {
-            numbers: self.numbers(map),
+            numbers: self.numbers(),
             in_work: self.in_work(),
+            map,
         }
+    }
+
+    /// The pid with this number (`kernel/pid.c: find_pid_ns`).
+    #[inline(always)]
+    pub(crate) fn find_pid<'rcu>(&self, nr: i32, rcu: &'rcu impl RcuReader) -> Option<&'rcu Pid> {
+        search::find(self.numbers().top(rcu).0, nr as u32)
+    }
+
+    /// The pid with the lowest number from `nr` on (`kernel/pid.c: find_ge_pid`).
+    #[inline(always)]
+    pub(crate) fn find_ge_pid<'rcu>(
+        &self,
+        nr: i32,
+        rcu: &'rcu impl RcuReader,
+    ) -> Option<&'rcu Pid> {
+        search::find_from(|| self.numbers().top(rcu).0, nr as u32)
     }
 }
 
 fields! {
     Numbers {
-        once top: Entry<'_> = idr_rt.xa_head;
+        once top<'rcu>: Entry<'rcu, Node> = idr_rt.xa_head;
     }
 }
 
-// Under the lock: readers see the slots alone, and those of `shift` and `offset` that do not change.
 fields! {
     Node {
+        // These two do not change.
         fixed node_shift: u8 = shift;
         fixed node_offset: u8 = offset;
-        part node_count: &Cell<u8> = count;
         once above: Option<&Node> = parent;
-        once below(offset: usize): Entry<'_> = slots[offset];
-        part slot(offset: usize): &AtomicPtr<c_void> = slots[offset];
-        // The marks of `IDR_FREE`.
-        part marks: &Cell<[usize; 1]> = __bindgen_anon_2.tags[0];
+        once below(offset: usize): Entry<'_, Node> = slots[offset];
+        // Of a leaf. Whoever follows it is ordered by the address, as everywhere under RCU.
+        once pid(offset: usize): Entry<'_, Pid> = slots[offset];
+        part slot_at(offset: usize): &AtomicPtr<c_void> = slots[offset];
+        // The marks of `IDR_FREE`. Written under the lock.
+        part marks: &AtomicUsize = __bindgen_anon_2.tags[0];
     }
 }
 
-/// What the table or a node's slot has of the node below it (`lib/radix-tree.c: node_to_entry`).
-pub(crate) struct Entry<'map>(Option<&'map Node>);
+fields! {
+    LockedNode<'_> {
+        part node_count: &Cell<u8> = count;
+    }
+}
 
-impl FromC for Entry<'_> {
+// SAFETY: The kernel frees nodes after a grace period, and no node that is in a table; so who has the lock has all that
+// are in its tables.
+unsafe impl RcuReader for Pidmap {}
+
+/// What the table or a slot has: the node below (`lib/radix-tree.c: node_to_entry`), in a leaf a pid.
+pub(crate) struct Entry<'rcu, T>(Option<&'rcu T>);
+
+impl<T: Object> FromC for Entry<'_, T> {
     type C = *mut c_void;
 
     #[inline(always)]
     unsafe fn from_c(entry: *mut c_void) -> Self {
-        // SAFETY: The caller's promise. But in its leaves, a number table has nothing else.
+        // SAFETY: The caller's promise. A number table has nothing else, and what was taken out of it goes a grace period
+        // later.
         Self(unsafe { FromC::from_c(entry.map_addr(|address| address & !3).cast()) })
     }
 }
@@ -114,22 +158,12 @@ const SLOTS: usize = {
     slots(|node| &node.slots)
 };
 
-impl leaf::Node for &Node {
+impl search::Node for &Node {
     const SLOTS: u32 = SLOTS as u32;
 
     #[inline(always)]
     fn shift(self) -> u32 {
         self.node_shift().into()
-    }
-
-    #[inline(always)]
-    fn offset(self) -> u32 {
-        self.node_offset().into()
-    }
-
-    #[inline(always)]
-    fn parent(self) -> Option<Self> {
-        self.above()
     }
 
     #[inline(always)]
@@ -139,13 +173,52 @@ impl leaf::Node for &Node {
 
     #[inline(always)]
     fn free(self) -> u64 {
-        let [marks] = self.marks().get();
-        marks as u64
+        self.marks().load(Ordering::Relaxed) as u64
+    }
+}
+
+impl<'rcu> search::Leaf for &'rcu Node {
+    type Found = &'rcu Pid;
+
+    #[inline(always)]
+    fn slot(self, offset: u32) -> Option<&'rcu Pid> {
+        self.pid(offset as usize % SLOTS).0
+    }
+}
+
+impl search::Node for LockedNode<'_> {
+    const SLOTS: u32 = SLOTS as u32;
+
+    #[inline(always)]
+    fn shift(self) -> u32 {
+        self.0.shift()
+    }
+
+    #[inline(always)]
+    fn child(self, offset: u32) -> Option<Self> {
+        self.0.child(offset).map(Self)
+    }
+
+    #[inline(always)]
+    fn free(self) -> u64 {
+        self.0.free()
+    }
+}
+
+impl leaf::Node for LockedNode<'_> {
+    #[inline(always)]
+    fn offset(self) -> u32 {
+        self.node_offset().into()
+    }
+
+    #[inline(always)]
+    fn parent(self) -> Option<Self> {
+        self.0.above().map(Self)
     }
 
     #[inline(always)]
     fn set_free(self, free: u64) {
-        self.marks().set([free as usize]);
+        self.marks().store(free as usize, Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -160,27 +233,27 @@ impl leaf::Node for &Node {
 
     #[inline(always)]
     fn set_slot(self, offset: u32, pid: *mut c_void, order: Ordering) {
-        self.slot(offset as usize % SLOTS).store(pid, order);
+        self.slot_at(offset as usize % SLOTS).store(pid, order);
     }
 }
 
 impl<'map> Table for NumberTable<'map> {
-    type Node = &'map Node;
+    type Node = LockedNode<'map>;
 
     #[inline(always)]
-    fn head(&self) -> Option<&'map Node> {
-        self.numbers.top().0
+    fn head(&self) -> Option<LockedNode<'map>> {
+        self.numbers.top(self.map).0.map(LockedNode)
     }
 
     #[inline(always)]
-    fn kept(&self) -> Option<Kept<&'map Node>> {
+    fn kept(&self) -> Option<Kept<LockedNode<'map>>> {
         // SAFETY: By the invariant; a leaf that is kept is not freed, and the lock keeps it for a grace period.
         let leaf: Option<&Node> = unsafe { FromC::from_c(self.in_work.leaf.get()) };
         let base = !self.in_work.not_base.get();
-        leaf.map(|leaf| Kept { leaf, base })
+        leaf.map(LockedNode).map(|leaf| Kept { leaf, base })
     }
 
-    fn set_kept(&self, kept: Option<Kept<&'map Node>>) {
+    fn set_kept(&self, kept: Option<Kept<LockedNode<'map>>>) {
         let leaf = kept.map_or(ptr::null_mut(), |kept| kept.leaf.as_ptr());
         self.in_work.leaf.set(leaf);
         self.in_work.not_base.set(kept.map_or(0, |kept| !kept.base));

@@ -64,7 +64,7 @@ exports! {
 impl Pidmap {
     /// Takes a number in `ns`, for which lookups find nothing yet.
     pub(crate) fn take(&mut self, ns: &PidNs, request: Request) -> Result<i32> {
-        let (table, flags) = (ns.numbers(self), bindings::GFP_ATOMIC);
+        let (table, flags) = (ns.numbers(), bindings::GFP_ATOMIC);
         let nr = match request {
             Request::Exactly(nr) => idr_alloc(table, Null::new(), nr, nr + 1, flags),
             Request::Next { min, max } => idr_alloc_cyclic(table, Null::new(), min, max, flags),

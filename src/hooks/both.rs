@@ -4,13 +4,17 @@
 //!
 //! `docs/ARCHITECTURE.md` says why each function is hooked.
 
+#[cfg(not(CONFIG_PID_NS))]
+use crate::surface::pid_max::proc_sys_readdir;
+#[cfg(CONFIG_PID_NS)]
+use crate::sysctl::directory::proc_sys_readdir;
 use crate::{hook::hooks, signal, sysctl};
 
 hooks! {
     // Sysctls of the module's, while it comes or goes.
     proc_sys_read => sysctl::proc_sys_read, wrapped when sysctl::is_own;
     proc_sys_write => sysctl::proc_sys_write, wrapped when sysctl::is_own;
-    proc_sys_readdir => sysctl::directory::proc_sys_readdir, wrapped when sysctl::directory::lists_own;
+    proc_sys_readdir => proc_sys_readdir, wrapped when sysctl::directory::lists_own;
     // The two sides of an init.
     send_signal_locked => signal::send_signal_locked, replaced;
     dequeue_signal => signal::dequeue_signal, wrapped;

@@ -11,6 +11,9 @@ hooks! {
     alloc_pid => pid::alloc_pid, replaced;
     free_pid => pid::free_pid, replaced;
     pidfs_free_pid => pid::pidfs_free_pid, wrapped;
+    find_vpid => pid::find_vpid, replaced;
+    find_pid_ns => pid::find_pid_ns, replaced;
+    find_ge_pid => pid::find_ge_pid, replaced;
 
     // A namespace's life: created, held, reaped.
     create_new_namespaces => surface::unshare::create_new_namespaces, wrapped;
@@ -59,6 +62,8 @@ hooks! {
     proc_parse_param => surface::pidns_option::proc_parse_param, kept;
     #[cfg(CONFIG_PERF_EVENTS)]
     perf_event_namespaces_output => surface::perf::perf_event_namespaces_output, wrapped;
+
+    proc_sys_lookup => surface::pid_max::proc_sys_lookup, wrapped when surface::pid_max::is_missing;
 
     // System calls that were compiled without their part for pid namespaces.
     #[cfg(CONFIG_X86_64)]

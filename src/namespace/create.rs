@@ -81,10 +81,6 @@ pub(crate) fn create<'task>(
             operations,
             0,
         ))?;
-        if let Err(error) = to_result(kernel_fn::register_pidns_sysctls(ns)) {
-            kernel_fn::__ns_common_free(&raw mut ns.ns);
-            return Err(error);
-        }
     }
     ns.level = level;
     ns.parent = Reference::get(parent).into_raw();

@@ -38,7 +38,9 @@ pub(super) unsafe fn destroy(ns: *mut pid_namespace) {
     unsafe {
         events::ns_destroy(PidNs::from_ptr(ns));
         bindings::__ns_tree_remove(&raw mut (*ns).ns, PID_NS_TREE.get());
-        kernel_fn::unregister_pidns_sysctls(ns);
+        if !PidNs::from_ptr(ns).lacks_sysctls() {
+            kernel_fn::unregister_pidns_sysctls(ns);
+        }
         kernel_fn::__ns_common_free(&raw mut (*ns).ns);
         bindings::idr_destroy(&raw mut (*ns).idr);
         bindings::call_rcu(&raw mut (*ns).rcu, Some(after_rcu));

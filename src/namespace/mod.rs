@@ -11,6 +11,7 @@ pub(crate) mod nsproxy;
 pub(crate) mod operations;
 pub(crate) mod reaper;
 mod reference;
+mod sysctls;
 
 pub(crate) use create::create;
 pub(crate) use reference::Reference;

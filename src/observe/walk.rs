@@ -51,6 +51,8 @@ objects! {
 
 exports! {
     seq_open(file: &NewFile, operations: &'static Operations<seq_operations>) -> c_int = seq_open;
+    // Ends what `start` has begun.
+    rcu_read_unlock() = rcu_read_unlock;
 }
 
 /// What the kernel calls.
@@ -155,8 +157,7 @@ callbacks! {
     }
 
     fn stop(_to: &SeqFile, _item: *mut c_void) {
-        // SAFETY: Begun in `start`.
-        unsafe { bindings::rcu_read_unlock() };
+        rcu_read_unlock();
     }
 
     fn next(_to: &SeqFile, item: Item<'_>, position: &AtomicI64) -> *mut c_void {

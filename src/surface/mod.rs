@@ -15,6 +15,7 @@ mod noexec;
 pub(crate) mod nsfs;
 #[cfg(CONFIG_PERF_EVENTS)]
 pub(crate) mod perf;
+pub(crate) mod pid_max;
 pub(crate) mod pidfd;
 pub(crate) mod pidns_option;
 pub(crate) mod procfs;

@@ -137,7 +137,7 @@ fields! {
 
 impl Dentry {
     /// The name that is looked up.
-    fn name(&self) -> &[u8] {
+    pub(super) fn name(&self) -> &[u8] {
         // SAFETY: It does not change while it is looked up.
         unsafe {
             let name = (*self.as_ptr()).__bindgen_anon_1.d_name;

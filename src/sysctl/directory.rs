@@ -11,16 +11,19 @@ use super::{
     Registered,
     Table, //
 };
+#[cfg(CONFIG_PID_NS)]
 use crate::{
     bindings::{
         dir_context,
         file, //
     },
+    hook::wrap,
+};
+use crate::{
     edge::exports,
     hook::{
         msleep,
-        when,
-        wrap, //
+        when, //
     },
     module::{
         self,
@@ -63,7 +66,7 @@ exports! {
     users(table: &Registered) -> c_int = pidns_sysctl_users;
 }
 
-/// From now on nobody lists a directory in which there will be a sysctl of the module's but in [`proc_sys_readdir`]. The
+/// From now on nobody lists a directory in which there will be a sysctl of the module's but in [`list`]. The
 /// functions are hooked. May sleep, for some seconds.
 ///
 /// # Errors
@@ -106,13 +109,20 @@ when! {
     }
 }
 
+/// Has `original`, which is `fs/proc/proc_sysctl.c: proc_sys_readdir`, list such a directory. Sleeps for as long as user space
+/// likes; the module is kept meanwhile. `EAGAIN` while it comes or goes.
+#[inline]
+pub(crate) fn list(original: impl FnOnce() -> c_int) -> c_int {
+    match Loaded::get() {
+        Some(_loaded) => original(),
+        None => EAGAIN.to_errno(),
+    }
+}
+
+#[cfg(CONFIG_PID_NS)]
 wrap! {
-    /// Wraps `fs/proc/proc_sysctl.c: proc_sys_readdir`, of a directory in which there are sysctls of the module's. Sleeps for
-    /// as long as user space likes; the module is kept meanwhile. `EAGAIN` while it comes or goes.
+    /// Wraps `proc_sys_readdir`, of a directory in which there are sysctls of the module's.
     fn proc_sys_readdir(directory: *mut file, context: *mut dir_context) -> c_int, original => {
-        match Loaded::get() {
-            Some(_loaded) => original(),
-            None => EAGAIN.to_errno(),
-        }
+        list(original)
     }
 }

@@ -6,6 +6,7 @@
 use crate::{
     leaf::{self, Node, Table},
     number::{self, Request},
+    search,
     tree::Tree,
 };
 use std::{
@@ -142,6 +143,13 @@ impl<const SLOTS: usize> Numbers<SLOTS> {
         }
     }
 
+    /// As `find_pid_ns` and `find_ge_pid` do it.
+    fn look_up(&self, nr: u32) {
+        assert_eq!(self.tree.find(nr).as_ref(), self.taken.get(&nr), "{nr}");
+        let from = self.taken.range(nr..).next().map(|(_, pid)| *pid);
+        assert_eq!(self.tree.find_from(nr), from, "from {nr} on");
+    }
+
     fn step(&mut self, random: &mut Random, most: usize) {
         match random.below(100) {
             0..=44 if self.taken.len() < most => self.fork(random),
@@ -162,6 +170,7 @@ fn play<const SLOTS: usize>(seed: u64, steps: u32, most: usize, check_every: u32
     let mut numbers = Numbers::<SLOTS>::new(1000);
     for step in 0..steps {
         numbers.step(&mut random, most);
+        numbers.look_up(random.below(2 * numbers.pid_max));
         if step % check_every == 0 {
             numbers.tree.check(&numbers.taken);
         }
@@ -192,6 +201,50 @@ fn a_table_that_is_full_most_of_the_time() {
     }
 }
 
+/// What no table has, as the kernel is asked for it: negative numbers, and the highest.
+#[test]
+fn numbers_that_nobody_has() {
+    for most in [2, 70, 5_000] {
+        let mut numbers = Numbers::<64>::new(4 << 20);
+        (1..most).for_each(|nr| numbers.choose(nr * 3));
+        for nr in [
+            0,
+            1,
+            4 << 20,
+            i32::MAX as u32,
+            -1i32 as u32,
+            i32::MIN as u32,
+        ] {
+            numbers.look_up(nr);
+        }
+    }
+}
+
+/// Few numbers, far from each other.
+#[test]
+fn a_table_of_holes() {
+    fn play<const SLOTS: usize>() {
+        let mut random = Random(1);
+        let mut numbers = Numbers::<SLOTS>::new(4 << 20);
+        for _ in 0..200 {
+            let nr = 1 + random.below(numbers.pid_max - 1);
+            if !numbers.taken.contains_key(&nr) {
+                numbers.choose(nr);
+            }
+            for near in nr.saturating_sub(SLOTS as u32 + 1)..=nr + 1 {
+                numbers.look_up(near);
+            }
+            numbers.look_up(random.below(numbers.pid_max));
+            if random.below(3) == 0 {
+                numbers.exit(&mut random, false);
+            }
+        }
+        numbers.tree.check(&numbers.taken);
+    }
+    play::<64>();
+    play::<4>();
+}
+
 #[test]
 fn a_million_steps() {
     play::<64>(1, 1_000_000, 200, 1_000);
@@ -203,45 +256,52 @@ mod concurrently {
     use crate::leaf::Kept;
     use loom::{
         cell::UnsafeCell,
-        sync::{atomic::AtomicPtr, Arc, Mutex},
+        sync::{
+            atomic::{AtomicPtr, AtomicU64},
+            Arc, Mutex,
+        },
         thread,
     };
     use std::cell::Cell;
 
     struct Leaf {
         slots: [AtomicPtr<c_void>; 2],
-        /// What the lock protects: the bits of free numbers, and the count.
-        locked: Mutex<(u64, u32)>,
+        /// The bits of free numbers.
+        free: AtomicU64,
+        /// The count, which the lock protects.
+        locked: Mutex<u32>,
     }
 
     /// The leaf while the lock is held.
     #[derive(Clone, Copy)]
     struct Locked<'leaf> {
         leaf: &'leaf Leaf,
-        free: &'leaf Cell<u64>,
         count: &'leaf Cell<u32>,
     }
 
-    impl Node for Locked<'_> {
+    impl search::Node for Locked<'_> {
         const SLOTS: u32 = 2;
 
         fn shift(self) -> u32 {
             0
         }
+        fn child(self, _: u32) -> Option<Self> {
+            None
+        }
+        fn free(self) -> u64 {
+            self.leaf.free.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Node for Locked<'_> {
         fn offset(self) -> u32 {
             0
         }
         fn parent(self) -> Option<Self> {
             None
         }
-        fn child(self, _: u32) -> Option<Self> {
-            None
-        }
-        fn free(self) -> u64 {
-            self.free.get()
-        }
         fn set_free(self, free: u64) {
-            self.free.set(free);
+            self.leaf.free.store(free, Ordering::Relaxed);
         }
         fn count(self) -> u32 {
             self.count.get()
@@ -274,26 +334,59 @@ mod concurrently {
         fn new() -> Self {
             Self {
                 slots: Default::default(),
+                free: AtomicU64::new(0b11),
                 // It is kept.
-                locked: Mutex::new((0b11, 1)),
+                locked: Mutex::new(1),
             }
         }
 
         fn locked<R>(&self, f: impl FnOnce(Locked<'_>) -> R) -> R {
             let mut state = self.locked.lock().expect("the lock");
-            let (free, count) = (Cell::new(state.0), Cell::new(state.1));
+            let count = Cell::new(*state);
             let result = f(Locked {
                 leaf: self,
-                free: &free,
                 count: &count,
             });
-            *state = (free.get(), count.get());
+            *state = count.get();
             result
         }
 
-        /// `find_pid_ns`. The kernel's reader is ordered by the address that it follows; here it acquires.
-        fn find(&self, nr: u32) -> *mut c_void {
-            self.slots[nr as usize].load(Ordering::Acquire)
+        /// `find_pid_ns`.
+        fn find(&self, nr: u32) -> Option<*mut c_void> {
+            search::find(Some(Seen(self)), nr)
+        }
+
+        /// `find_ge_pid`.
+        fn find_from(&self, nr: u32) -> Option<*mut c_void> {
+            search::find_from(|| Some(Seen(self)), nr)
+        }
+    }
+
+    /// The leaf as lookups see it.
+    #[derive(Clone, Copy)]
+    struct Seen<'leaf>(&'leaf Leaf);
+
+    impl search::Node for Seen<'_> {
+        const SLOTS: u32 = 2;
+
+        fn shift(self) -> u32 {
+            0
+        }
+        fn child(self, _: u32) -> Option<Self> {
+            None
+        }
+        fn free(self) -> u64 {
+            self.0.free.load(Ordering::Relaxed)
+        }
+    }
+
+    impl search::Leaf for Seen<'_> {
+        type Found = *mut c_void;
+
+        /// The kernel's reader is ordered by the address that it follows; here it acquires.
+        fn slot(self, offset: u32) -> Option<*mut c_void> {
+            let slot = self.0.slots[offset as usize].load(Ordering::Acquire);
+            Some(slot).filter(|slot| !slot.is_null())
         }
     }
 
@@ -319,13 +412,11 @@ mod concurrently {
                     })
                 })
                 .collect();
-            for nr in 0..2 {
-                let pid: *const UnsafeCell<i32> = leaf.find(nr).cast();
-                // SAFETY: what is found is there until all have ended.
-                if let Some(pid) = unsafe { pid.as_ref() } {
-                    // SAFETY: it is not written any more; loom tells if it is.
-                    assert_eq!(pid.with(|pid| unsafe { *pid }), 42);
-                }
+            let found = [leaf.find(0), leaf.find(1), leaf.find_from(0)];
+            for pid in found.into_iter().flatten() {
+                let pid: *const UnsafeCell<i32> = pid.cast();
+                // SAFETY: what is found is there until all have ended, and not written any more; loom tells if it is.
+                assert_eq!(unsafe { (*pid).with(|pid| *pid) }, 42);
             }
             let mut numbers: Vec<u32> = born
                 .into_iter()
@@ -348,14 +439,36 @@ mod concurrently {
                 thread::spawn(move || leaf.locked(|table| leaf::give_back(&table, 0)))
             };
             let found = leaf.find(0);
-            assert!(found.is_null() || found == first);
+            assert!(found.is_none() || found == Some(first));
             exits.join().expect("an exit");
-            assert!(leaf.find(0).is_null());
+            assert_eq!((leaf.find(0), leaf.find_from(0)), (None, None));
             leaf.locked(|table| {
                 assert_eq!(leaf::next(&table, 0), Some(0));
                 leaf::give(&table, 0, second);
             });
-            assert_eq!(leaf.find(0), second);
+            assert_eq!(leaf.find(0), Some(second));
+            assert_eq!(leaf.find_from(0), Some(second));
+        });
+    }
+
+    /// Who has a number is never missed, whatever becomes of the one beside it.
+    #[test]
+    fn who_stays_is_found() {
+        loom::model(|| {
+            let leaf = Arc::new(Leaf::new());
+            let (comes, stays) = (8 as *mut c_void, 16 as *mut c_void);
+            leaf.locked(|table| leaf::give(&table, 1, stays));
+            let other = {
+                let leaf = leaf.clone();
+                thread::spawn(move || {
+                    leaf.locked(|table| leaf::give(&table, 0, comes));
+                    leaf.locked(|table| leaf::give_back(&table, 0));
+                })
+            };
+            let found = leaf.find_from(0);
+            assert!(found == Some(comes) || found == Some(stays));
+            assert_eq!(leaf.find_from(1), Some(stays));
+            other.join().expect("the other");
         });
     }
 }

@@ -12,6 +12,8 @@ mod leaf;
 mod noexec;
 #[path = "../../../src/chain/number.rs"]
 mod number;
+#[path = "../../../src/chain/search.rs"]
+mod search;
 #[path = "../../../src/signal/verdict.rs"]
 mod verdict;
 

@@ -3,7 +3,10 @@
 //! A stand-in for the kernel's number table: what `lib/radix-tree.c` and `lib/idr.c` do to its nodes, in as few words as
 //! will do. Nodes that were freed stay, so that whoever looks at one is found out.
 
-use crate::leaf::{Kept, Node, Table};
+use crate::{
+    leaf::{Kept, Node, Table},
+    search::{self, Leaf as _, Node as _},
+};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
@@ -45,21 +48,11 @@ impl<const SLOTS: usize> NodeRef<'_, SLOTS> {
     }
 }
 
-impl<const SLOTS: usize> Node for NodeRef<'_, SLOTS> {
+impl<const SLOTS: usize> search::Node for NodeRef<'_, SLOTS> {
     const SLOTS: u32 = SLOTS as u32;
 
     fn shift(self) -> u32 {
         self.with(|node| node.shift)
-    }
-
-    fn offset(self) -> u32 {
-        self.with(|node| node.offset)
-    }
-
-    fn parent(self) -> Option<Self> {
-        let tree = self.tree;
-        let parent = self.with(|node| node.parent);
-        parent.map(|index| Self { tree, index })
     }
 
     fn child(self, offset: u32) -> Option<Self> {
@@ -70,6 +63,27 @@ impl<const SLOTS: usize> Node for NodeRef<'_, SLOTS> {
 
     fn free(self) -> u64 {
         self.with(|node| node.free)
+    }
+}
+
+impl<const SLOTS: usize> search::Leaf for NodeRef<'_, SLOTS> {
+    type Found = *mut c_void;
+
+    fn slot(self, offset: u32) -> Option<*mut c_void> {
+        let slot = self.with(|node| node.slots[offset as usize]);
+        Some(slot).filter(|slot| !slot.is_null())
+    }
+}
+
+impl<const SLOTS: usize> Node for NodeRef<'_, SLOTS> {
+    fn offset(self) -> u32 {
+        self.with(|node| node.offset)
+    }
+
+    fn parent(self) -> Option<Self> {
+        let tree = self.tree;
+        let parent = self.with(|node| node.parent);
+        parent.map(|index| Self { tree, index })
     }
 
     fn set_free(self, free: u64) {
@@ -351,6 +365,16 @@ impl<const SLOTS: usize> Tree<SLOTS> {
         assert_eq!(there, self.reachable(), "nodes");
     }
 
+    /// `find_pid_ns`.
+    pub fn find(&self, nr: u32) -> Option<*mut c_void> {
+        search::find(self.head.get().map(|head| self.node(head)), nr)
+    }
+
+    /// `find_ge_pid`.
+    pub fn find_from(&self, nr: u32) -> Option<*mut c_void> {
+        search::find_from(|| self.head.get().map(|head| self.node(head)), nr)
+    }
+
     fn check_node(
         &self,
         node: NodeRef<'_, SLOTS>,
@@ -368,12 +392,8 @@ impl<const SLOTS: usize> Tree<SLOTS> {
                     child.free() != 0
                 }
                 None if node.shift() == 0 => {
-                    let slot = node.with(|node| node.slots[offset as usize]);
-                    assert_eq!(
-                        Some(&slot).filter(|slot| !slot.is_null()),
-                        taken.get(&from),
-                        "{from}"
-                    );
+                    let slot = node.slot(offset);
+                    assert_eq!(slot.as_ref(), taken.get(&from), "{from}");
                     count += u32::from(taken.contains_key(&from));
                     *seen += usize::from(taken.contains_key(&from));
                     !taken.contains_key(&from)

@@ -15,6 +15,10 @@ use super::{get, inside, set};
 
 pub const TESTS: &[Test] = tests![
     a_new_namespace_has_the_greatest,
+    the_first_look_is_a_listing,
+    the_first_look_is_at_what_it_is,
+    many_look_first,
+    nobody_looks,
     every_namespace_has_its_own,
     one_path_shows_each_reader_its_own,
     a_member_that_entered_sees_the_inner,
@@ -37,6 +41,70 @@ fn a_new_namespace_has_the_greatest() {
         check!(get(NAME), GREATEST);
         check!(set(NAME, 1000), Ok(()));
         inside(|_| check!(get(NAME), GREATEST, "in a namespace below"));
+    });
+}
+
+/// Whether the caller finds it where settings are listed.
+fn is_listed() -> bool {
+    let mut listed = std::fs::read_dir("/proc/sys/kernel").expect("a directory");
+    listed.any(|entry| entry.expect("an entry").file_name() == "pid_max")
+}
+
+fn the_first_look_is_a_listing() {
+    check!(is_listed(), true);
+    inside(|_| {
+        check!(is_listed(), true);
+        check!(get(NAME), GREATEST);
+    });
+}
+
+fn the_first_look_is_at_what_it_is() {
+    use std::os::unix::fs::MetadataExt;
+    inside(|_| {
+        let file = std::fs::metadata("/proc/sys/kernel/pid_max").expect("stat");
+        check!((file.mode() & 0o7777, file.uid()), (0o644, 0));
+        let missing = Proc::at("/proc").read("sys/kernel/pid_maximum");
+        check!(missing, Err(Errno::ENOENT));
+    });
+    inside(|_| {
+        let elsewhere = Proc::at("/proc").read("sys/net/pid_max");
+        check!(elsewhere, Err(Errno::ENOENT));
+        check!(get(NAME), GREATEST);
+    });
+}
+
+fn many_look_first() {
+    for turn in 0..20 {
+        inside(|_| {
+            let members: Vec<_> = (0..6)
+                .map(|member| {
+                    fork(move |channel| {
+                        channel.receive_or_end();
+                        let found = if member % 2 == 0 {
+                            is_listed()
+                        } else {
+                            get(NAME) == GREATEST
+                        };
+                        channel.send(found.into());
+                    })
+                })
+                .collect();
+            members.iter().for_each(|member| member.send(0));
+            for member in &members {
+                check!(member.receive(), 1, "turn {turn}");
+            }
+            check!(set(NAME, 1000 + turn), Ok(()));
+            check!(get(NAME), 1000 + turn);
+        });
+    }
+}
+
+/// What it bounds does not depend on that.
+fn nobody_looks() {
+    inside(|_| {
+        let chosen = |n: i32| Clone::new(0).set_tid(&[n]).attempt_inside();
+        check!(chosen(GREATEST), Err(Errno::EINVAL));
+        check!(chosen(GREATEST - 1), Ok(GREATEST - 1));
     });
 }
 
