@@ -56,10 +56,20 @@ def levels(control, ours):
         yield ""
 
 
+def locks(path):
+    """A table of how long the lock is held, from lines of a level and the instructions of both."""
+    rows = [line.split() for line in path.read_text().splitlines()]
+    cells = [cell(round(float(ours)), float(control)) for _, control, ours in rows]
+    yield "| `pidmap_lock` held in a task's life, at level | " + " | ".join(row[0] for row in rows) + " |"
+    yield "| --- |" + " --- |" * len(rows)
+    yield "| instructions | " + " | ".join(cells) + " |"
+
+
 def document(directory, stock_release, native_release):
     native, takeover, supply, bare, stock = (
         read(directory / name) for name in ["native", "takeover", "supply", "bare", "stock"]
     )
+    load = read(directory / "load")
     return f"""# What it costs
 
 Made by `make bench`; do not edit it. Instructions of the guest for one piece of work, counted by QEMU's
@@ -78,6 +88,14 @@ same at each level. A level costs mainline a leaf and a root of the radix tree f
 ![Instructions of a vfork, exit and wait, by level](depth.svg)
 
 {chr(10).join(levels(native, supply))}
+The lock that all forks and exits of the machine share, from its first write to its last (`scripts/profile`, which also says
+where the instructions of each work above go):
+
+{chr(10).join(locks(directory / "locks"))}
+
+The module for `supply` has {(directory / "size").read_text().strip()} bytes of code and data. Of the guest's time, most of
+which it waits for grace periods, a load takes {load["load"][0] / 1e6:.1f} ms and an unload {load["unload"][0] / 1e6:.1f} ms.
+
 ## Signals
 
 A signal to an ordinary process costs less than in mainline: who sends to a task of the initial namespace need

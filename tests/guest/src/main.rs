@@ -342,6 +342,7 @@ fn main() {
             "--quick" => quick = true,
             "--bench" => return bench::run(arguments),
             bench::WITHIN => return bench::within(arguments),
+            bench::PROFILE => return bench::profile(arguments),
             "--fuzz" => return fuzz::run(arguments),
             "--kernel" => {
                 kernel = arguments

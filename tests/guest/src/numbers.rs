@@ -211,13 +211,13 @@ fn at_level_31() {
 fn across_many_leaves() {
     let proc = Proc::at("/proc");
     let init = new_ns(|_| {
-        proc.write("sys/kernel/pid_max", "600").expect("pid_max");
+        proc.write("sys/kernel/pid_max", "420").expect("pid_max");
         let mut level = Level::with_inits(1);
-        level.pid_max = 600;
+        level.pid_max = 420;
         let mut members = Vec::new();
-        for turn in 0..1000 {
-            // A whole leaf of members, and one here and there.
-            let stays = turn < 500 && (turn % 97 == 0 || (300..370).contains(&turn));
+        for turn in 0..600 {
+            // All numbers of a leaf (from 192 on), and one here and there.
+            let stays = turn < 350 && (turn % 97 == 0 || (189..260).contains(&turn));
             let expected = level.next().expect("a number");
             let number = if stays {
                 let member = fork(wait_for_message);

@@ -1,6 +1,6 @@
 //! The life of tasks and namespaces.
 
-use super::{batches, median, usual, Crowd, Work};
+use super::{batches, median, middle, usual, Crowd, Work};
 use crate::process::{new_ns, quit, sleep_for_ever, wait_for_message};
 
 const DEPTHS: &[u32] = &[0, 1, 2, 4, 8, 16, 24, 31];
@@ -42,10 +42,38 @@ pub const WORKS: &[Work] = &[
         depths: &[0, 8],
         cost: || fall(4000),
     },
+    Work {
+        name: "200 children are killed and reaped, each",
+        depths: ABOVE,
+        cost: || reap(200),
+    },
+    Work {
+        name: "4000 children are killed and reaped, each",
+        depths: &[0, 8],
+        cost: || reap(4000),
+    },
+    Work {
+        name: "a chain of 31 namespaces falls, for each",
+        depths: &[1],
+        // The outermost is the first of them.
+        cost: || fall_of(31, || nest(30)),
+    },
+    Work {
+        name: "a namespace with 500 others in it falls, for each",
+        depths: &[1],
+        cost: || fall_of(500, || (0..500).for_each(|_| nest(1))),
+    },
 ];
 
 /// A child that shares the memory, exits at once, and is waited for.
-fn vfork(flags: libc::c_int) {
+pub fn vfork(flags: libc::c_int) {
+    let child = started(flags);
+    // SAFETY: the status is not asked for.
+    unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+}
+
+/// The number of such a child, which has exited.
+pub fn started(flags: libc::c_int) -> i32 {
     extern "C" fn exit(_: *mut libc::c_void) -> libc::c_int {
         quit(0)
     }
@@ -58,24 +86,59 @@ fn vfork(flags: libc::c_int) {
         let top = stack.as_mut_ptr().add(1).cast();
         let child = libc::clone(exit, top, flags, std::ptr::null_mut());
         assert!(child > 0, "clone: {}", std::io::Error::last_os_error());
-        libc::waitpid(child, std::ptr::null_mut(), 0);
+        child
     }
 }
 
 /// What a child costs more if it is the init of a namespace. The namespace goes later, by a worker and two grace periods: so
-/// the median of long batches, in which as many go as come.
+/// the median of long batches, in which as many go as come. Those of both kinds take turns: the higher a number, the more it
+/// costs mainline.
 fn namespaces_own_part() -> u64 {
-    // The dead count until their memory is free.
-    std::fs::write("/proc/sys/user/max_pid_namespaces", "1000000").expect("the limit");
-    let usual = |flags| median(batches(32, 300, || vfork(flags)));
-    usual(libc::CLONE_NEWPID) - usual(0)
+    let batch = |flags| {
+        let costs: Vec<u64> = batches(2, 300, || vfork(flags)).collect();
+        costs[1]
+    };
+    let (inits, others) = (0..31)
+        .map(|_| (batch(libc::CLONE_NEWPID), batch(0)))
+        .unzip();
+    middle(inits) - middle(others)
 }
 
 /// What each member of so many costs when their init is killed and waited for.
 fn fall(members: usize) -> u64 {
+    fall_of(members, || {
+        std::mem::forget(Crowd::of(members, || sleep_for_ever()))
+    })
+}
+
+/// So many namespaces, each in the one before, whose inits sleep.
+fn nest(count: usize) {
+    let init = new_ns(|channel| {
+        if count > 1 {
+            nest(count - 1);
+        }
+        channel.send(0);
+        sleep_for_ever()
+    });
+    init.receive();
+    std::mem::forget(init);
+}
+
+/// What each of so many costs when the children of one are killed and waited for.
+fn reap(children: usize) -> u64 {
+    median((0..4).map(|_| {
+        let crowd = Crowd::of(children, || sleep_for_ever());
+        let start = std::time::Instant::now();
+        drop(crowd);
+        start.elapsed().as_nanos() as u64 / children as u64
+    }))
+}
+
+/// The same, of an init that has made `members` in some way.
+fn fall_of(members: usize, make: impl Fn()) -> u64 {
     median((0..4).map(|_| {
         let init = new_ns(|channel| {
-            std::mem::forget(Crowd::of(members, || sleep_for_ever()));
+            make();
             channel.send(0);
             wait_for_message(channel);
         });

@@ -1,6 +1,7 @@
 //! What system calls cost, in nanoseconds of the guest's clock. Under `scripts/vm --icount` one of them
 //! is one instruction; `scripts/bench` compares kernels with it.
 
+mod growth;
 mod life;
 mod lookup;
 mod signals;
@@ -8,21 +9,27 @@ mod signals;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::load;
 use crate::process::{kill, unshare_pid, wait_for};
 
 const BATCHES: u32 = 41;
 const BATCH: u32 = 200;
 
 /// Prints a line for each work: its name, the level at which it is done, and the nanoseconds that one takes. With `signals`,
-/// for those alone.
+/// for those alone; with `load`, for a load and an unload of the module.
 pub fn run(mut arguments: impl Iterator<Item = String>) {
+    let what = arguments.next().unwrap_or_default();
+    if what == "load" {
+        return load_and_unload();
+    }
     for (name, work) in signals::WORKS {
         work(name);
     }
-    if arguments.next().is_some_and(|what| what == "signals") {
+    if what == "signals" {
         return;
     }
-    for work in life::WORKS.iter().chain(lookup::WORKS) {
+    growth::prepare();
+    for work in works() {
         for &depth in work.depths {
             execute(work.name, &depth.to_string(), depth);
         }
@@ -39,6 +46,26 @@ struct Work {
     cost: fn() -> u64,
 }
 
+/// The guest's time goes on while it waits for grace periods.
+fn load_and_unload() {
+    let time = |work: fn() -> nix::Result<()>| {
+        let start = Instant::now();
+        work().expect("the module");
+        start.elapsed().as_nanos() as u64
+    };
+    let (loads, unloads) = (0..11)
+        .map(|_| (time(load::load), time(load::unload)))
+        .unzip();
+    println!("load\t0\t{}", middle(loads));
+    println!("unload\t0\t{}", middle(unloads));
+}
+
+fn works() -> impl Iterator<Item = &'static Work> {
+    [life::WORKS, lookup::WORKS, growth::WORKS]
+        .into_iter()
+        .flatten()
+}
+
 /// Says that the program has been executed to do a work: its name, at which depth, and how far below that is.
 pub const WITHIN: &str = "--bench-within";
 
@@ -51,8 +78,7 @@ pub fn within(mut arguments: impl Iterator<Item = String>) {
         unshare_pid();
         return execute(&name, &depth, left - 1);
     }
-    let mut works = life::WORKS.iter().chain(lookup::WORKS);
-    let work = works.find(|work| work.name == name);
+    let work = works().find(|work| work.name == name);
     let cost = (work
         .unwrap_or_else(|| panic!("no work is called {name}"))
         .cost)();
@@ -67,25 +93,64 @@ fn execute(name: &str, depth: &str, left: u32) {
     assert!(status.success(), "{name} at depth {depth}: {status}");
 }
 
+/// Says that the program does a work for `scripts/profile`: its name, and at which depth. The regions that are counted have so many
+/// pieces.
+pub const PROFILE: &str = "--bench-profile";
+
+pub fn profile(arguments: impl Iterator<Item = String>) {
+    let arguments: Vec<String> = arguments.collect();
+    let [name, depth] = &arguments[..] else {
+        panic!("{PROFILE} NAME DEPTH");
+    };
+    let left = depth.parse().expect("a number");
+    growth::prepare();
+    std::env::set_var(PROFILED, "1");
+    execute(name, depth, left);
+}
+
+/// Set in the environment of what is profiled.
+const PROFILED: &str = "PIDNS_PROFILED";
+
+/// Begins a region that is counted, or ends one: nobody else makes this call. Whether regions are counted.
+fn mark() -> bool {
+    let is_profiled = std::env::var_os(PROFILED).is_some();
+    if is_profiled {
+        // SAFETY: the call takes no pointers.
+        unsafe { libc::sched_get_priority_min(libc::SCHED_OTHER) };
+    }
+    is_profiled
+}
+
 /// What a piece of `work` takes, in most batches.
 fn usual(work: impl Fn()) -> u64 {
     median(batches(BATCHES, BATCH, work))
 }
 
-/// What a piece takes, in each of some batches of so many.
+/// What a piece takes, in each of some batches of so many. All but the first are a region that may be counted.
 fn batches(batches: u32, batch: u32, work: impl Fn()) -> impl Iterator<Item = u64> {
-    (0..batches).map(move |_| {
+    let costs = move |index| {
+        if index == 1 {
+            mark();
+        }
         let start = Instant::now();
         for _ in 0..batch {
             work();
         }
-        start.elapsed().as_nanos() as u64 / u64::from(batch)
-    })
+        let cost = start.elapsed().as_nanos() as u64 / u64::from(batch);
+        if index == batches - 1 && mark() {
+            println!("region\t{}", (batches - 1) * batch);
+        }
+        cost
+    };
+    (0..batches).map(costs)
 }
 
 /// Without the first, which fills caches.
 fn median(costs: impl Iterator<Item = u64>) -> u64 {
-    let mut costs: Vec<u64> = costs.skip(1).collect();
+    middle(costs.skip(1).collect())
+}
+
+fn middle(mut costs: Vec<u64>) -> u64 {
     costs.sort_unstable();
     costs[costs.len() / 2]
 }

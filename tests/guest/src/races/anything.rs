@@ -15,7 +15,7 @@ use crate::harness::{storm_seconds, Test};
 use crate::ns_file::setns;
 use crate::proc_fs::Proc;
 use crate::process::{
-    fork, kill, new_ns, pid, pidfd_open, ppid, quit, sleep_for_ever, unshare, Child,
+    eventually, fork, kill, new_ns, pid, pidfd_open, ppid, quit, sleep_for_ever, unshare, Child,
 };
 use crate::random::Random;
 use crate::report::note;
@@ -311,13 +311,16 @@ fn anything() {
             .live(true)
         });
         std::thread::sleep(each);
+        // On a busy machine that may be little.
+        eventually("some namespaces", || {
+            (board.made.load(Ordering::SeqCst) > 3).then_some(())
+        });
         world.end();
         locks.check_empty(0);
         for namespace in 1..=board.made.load(Ordering::SeqCst) {
             locks.check_empty(namespace);
         }
         let made = board.made.load(Ordering::SeqCst);
-        check!(made > 3, true, "{made} namespaces");
         note(&format!("seed {seed}: {made} namespaces"));
     }
     let pending = Proc::at("/proc").status(&canary.pid.to_string(), "ShdPnd");
