@@ -19,13 +19,25 @@ def read(path):
     """{work: {level: instructions}}, in the order of the file."""
     works = {}
     for line in path.read_text().splitlines():
-        name, level, cost = line.split("\t")
-        works.setdefault(name, {})[int(level)] = int(cost)
+        name, level, cost, spread = (line + "\t0").split("\t")[:4]
+        works.setdefault(name, {})[int(level)] = Cost(cost, spread)
     return works
 
 
-def cell(cost, control):
-    return f"{cost} ({cost / control:.3f})" if control else str(cost)
+class Cost(int):
+    """Instructions, with the spread of the batches."""
+
+    def __new__(cls, cost, spread):
+        self = super().__new__(cls, cost)
+        self.spread = int(spread)
+        return self
+
+
+def cell(cost, control=None):
+    """What is shown of one; the spread only if it is above one in a hundred."""
+    spread = max((one.spread / one for one in (cost, control) if isinstance(one, Cost) and one), default=0)
+    ratio = f" ({cost / control:.3f})" if control else ""
+    return f"{cost:d}{ratio}" + (f" ±{spread * 100:.0f} %" if spread > 0.01 else "")
 
 
 def is_flat(work):
@@ -36,7 +48,7 @@ def kernels(control, others):
     """Rows of the works that were done at level 0 alone."""
     for name, work in control.items():
         if is_flat(work):
-            cells = [str(work[0])] + [cell(other[name][0], work[0]) for other in others]
+            cells = [cell(work[0])] + [cell(other[name][0], work[0]) for other in others]
             yield f"| {name} | " + " | ".join(cells) + " |"
 
 
@@ -74,8 +86,9 @@ def document(directory, stock_release, native_release):
 
 Made by `make bench`; do not edit it. Instructions of the guest for one piece of work, counted by QEMU's
 deterministic clock (`scripts/vm --icount`: one instruction takes 1 ns, one processor): the median of 40 batches of 200; of forks
-and threads, of 11 of 100; of namespaces, of 31 of 300; of lists, of 15; of falls, of 3. Tracepoints are off. In brackets: the ratio to the
-same kernel's own pid namespaces.
+and threads, of 11 of 100; of namespaces, of 31 of 300; of lists, of 15; of falls and memory, of 3. Tracepoints are off. In brackets: the ratio to the
+same kernel's own pid namespaces. Where half of the batches are not within a hundredth of the median, ± says how far they reach: the
+longer a work, the more of it is the scheduler's and the timer's, which do not come at the same places.
 
 ## Depth
 

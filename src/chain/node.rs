@@ -40,7 +40,10 @@ use core::{
         Ordering, //
     },
 };
-use kernel::types::Opaque;
+use kernel::{
+    sync::atomic::Atomic,
+    types::Opaque, //
+};
 
 objects! {
     /// The number table of a namespace: lookups find in it what they may find, or nothing.
@@ -150,6 +153,9 @@ impl<T: Object> FromC for Entry<'_, T> {
         Self(unsafe { FromC::from_c(entry.map_addr(|address| address & !3).cast()) })
     }
 }
+
+// So no shift below is as long as a number.
+const _: () = assert!(bindings::PIDNS_PID_MAX_LIMIT <= 1 << 24);
 
 const SLOTS: usize = {
     const fn slots<const N: usize>(_: fn(&xa_node) -> &[*mut c_void; N]) -> usize {
@@ -283,6 +289,8 @@ pub(crate) struct InWork {
     // Both are the lock's.
     leaf: Cell<*mut xa_node>,
     not_base: Cell<u32>,
+    /// Whether somebody has begun to register its sysctls (`namespace::sysctls`).
+    pub(crate) sysctls_claim: Atomic<u32>,
     /// The creator's reference, as its task work (`namespace::create`).
     pub(crate) created: Opaque<callback_head>,
 }

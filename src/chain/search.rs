@@ -6,6 +6,11 @@
 //! table stays as it was for a grace period longer: who has met it goes on to what was below it. (Not so a node on top
 //! that the table has outgrown downwards: what is below that is in the table still.)
 
+use core::sync::atomic::{
+    fence,
+    Ordering, //
+};
+
 /// A node of a number table, as lookups see it.
 pub(crate) trait Node: Copy {
     /// How many slots one has: a power of two, 64 at most.
@@ -70,6 +75,8 @@ pub(crate) fn find<L: Leaf>(head: Option<L>, nr: u32) -> Option<L::Found> {
 /// What is there all the time is not missed. Numbers are less than 2^31.
 #[inline(always)]
 pub(crate) fn find_from<L: Leaf>(head: impl Fn() -> Option<L>, mut nr: u32) -> Option<L::Found> {
+    // Whoever has met a pid in its slot sees it in the bits, too: those were written first.
+    fence(Ordering::Acquire);
     'head: loop {
         let mut node = head().filter(|head| !is_beyond(*head, nr))?;
         loop {

@@ -65,7 +65,7 @@ impl Hook {
     /// Decides how the function is replaced. Once and for all: were a jump that another direct user
     /// has meanwhile made impossible to become a redirect, or the other way round, between the
     /// passes that arm the two, the function would be in neither or in both.
-    pub(super) fn decide(&self, jumps: bool) {
+    fn decide(&self, jumps: bool) {
         self.jumps
             .store(jumps && self.when.is_none(), Ordering::Relaxed);
     }
@@ -185,6 +185,9 @@ pub(crate) struct Table {
     pub(crate) optional: &'static [Hook],
     /// What is so if they are not.
     pub(crate) lack: &'static str,
+    /// Those that are but a shorter way, hooked where the site can jump: any other way to hook them would be longer than the
+    /// kernel's own.
+    pub(crate) shorter: &'static [Hook],
 }
 
 impl Table {
@@ -193,10 +196,16 @@ impl Table {
         needed: &[],
         optional: &[],
         lack: "",
+        shorter: &[],
     };
 
     /// Finds the patch sites of all.
     pub(super) fn find(&self) -> Result {
+        for hook in self.shorter {
+            if hook.is_there()? {
+                hook.find()?;
+            }
+        }
         for hook in self.needed.iter().copied().flatten() {
             hook.find()?;
         }
@@ -213,9 +222,22 @@ impl Table {
         self.optional.iter().try_for_each(Hook::find)
     }
 
+    /// Decides how each is replaced.
+    pub(super) fn decide(&self, can_jump: impl Fn(&Hook) -> bool) {
+        for hook in self.shorter {
+            if hook.site() != 0 && !can_jump(hook) {
+                hook.site.store(0, Ordering::Relaxed);
+            }
+        }
+        for hook in self.all() {
+            hook.decide(can_jump(hook));
+        }
+    }
+
     /// Those whose patch sites were found.
     pub(super) fn all(&self) -> impl Iterator<Item = &'static Hook> {
-        let optional = self.optional.iter().filter(|hook| hook.site() != 0);
-        Iterator::chain(self.needed.iter().copied().flatten(), optional)
+        let others = Iterator::chain(self.optional.iter(), self.shorter);
+        let others = others.filter(|hook| hook.site() != 0);
+        Iterator::chain(self.needed.iter().copied().flatten(), others)
     }
 }

@@ -86,9 +86,9 @@ impl Symbols {
     /// Those of ftrace; then nothing is hooked.
     pub(crate) fn arm(self, direct: bool) -> Result<Hooks> {
         let table = &self.0.hooks;
+        table.decide(|hook| direct && can_jump(hook));
         for hook in table.all() {
             hook.bind_original();
-            hook.decide(direct && can_jump(hook));
         }
         // First of all, so that a failure below waits for those who were already redirected.
         let drain = Drain;

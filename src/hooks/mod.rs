@@ -3,6 +3,8 @@
 //! Which kernel function is replaced by what.
 
 mod both;
+#[cfg(not(CONFIG_PID_NS))]
+mod lookup;
 #[cfg_attr(CONFIG_PID_NS, path = "takeover.rs")]
 #[cfg_attr(not(CONFIG_PID_NS), path = "supply.rs")]
 mod own;
@@ -21,5 +23,9 @@ pub(crate) static NEEDS: Needs = Needs {
         needed: &[&both::HOOKS, &own::HOOKS],
         optional: &terminal::HOOKS,
         lack: "a Ctrl-C does what it does without the module",
+        #[cfg(CONFIG_PID_NS)]
+        shorter: &[],
+        #[cfg(not(CONFIG_PID_NS))]
+        shorter: &lookup::HOOKS,
     },
 };

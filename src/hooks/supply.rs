@@ -11,9 +11,6 @@ hooks! {
     alloc_pid => pid::alloc_pid, replaced;
     free_pid => pid::free_pid, replaced;
     pidfs_free_pid => pid::pidfs_free_pid, wrapped;
-    find_vpid => pid::find_vpid, replaced;
-    find_pid_ns => pid::find_pid_ns, replaced;
-    find_ge_pid => pid::find_ge_pid, replaced;
 
     // A namespace's life: created, held, reaped.
     create_new_namespaces => surface::unshare::create_new_namespaces, wrapped;

@@ -66,11 +66,6 @@ kernel::sync::global_lock! {
     unsafe(uninit) static MAKING: Mutex<()> = ();
 }
 
-/// What namespaces share, or have, is made when it is first wanted, and one at a time. May sleep.
-pub(super) fn making() -> impl Sized {
-    MAKING.lock()
-}
-
 /// The cache for pids of namespaces at `level` (1 to 32). May sleep.
 ///
 /// # Errors
@@ -82,7 +77,7 @@ pub(super) fn pids(level: usize) -> Result<*mut kmem_cache> {
     if !made.is_null() {
         return Ok(made);
     }
-    let _making = making();
+    let _making = MAKING.lock();
     let made = cache.get();
     if !made.is_null() {
         return Ok(made);

@@ -6,7 +6,6 @@ use crate::{
     bindings::{
         dentry,
         dir_context,
-        file,
         inode, //
     },
     hook::{
@@ -14,7 +13,10 @@ use crate::{
         wrap, //
     },
     module::Inside,
-    object::Dentry,
+    object::{
+        Dentry,
+        File, //
+    },
     sysctl::directory,
     task::Current,
 };
@@ -31,18 +33,22 @@ wrap! {
     /// Wraps `fs/proc/proc_sysctl.c: proc_sys_lookup`, of such a name. May sleep.
     fn proc_sys_lookup(dir: *mut inode, entry: *mut dentry, flags: c_uint) -> *mut dentry, original => {
         let _inside = Inside::enter();
-        match Current::get().active_ns().register_sysctls() {
+        let me = Current::get();
+        match me.active_ns().register_sysctls(&me) {
             Ok(()) => original(),
             Err(error) => error.to_ptr(),
         }
     }
 
-    /// Wraps `fs/proc/proc_sysctl.c: proc_sys_readdir`, of a directory in which there are sysctls of the module's: this one
-    /// is beside them.
-    fn proc_sys_readdir(directory: *mut file, context: *mut dir_context) -> c_int, original => {
-        directory::list(|| match Current::get().active_ns().register_sysctls() {
-            Ok(()) => original(),
-            Err(error) => error.to_errno(),
+    /// Wraps `fs/proc/proc_sysctl.c: proc_sys_readdir`, of a directory in which there are sysctls of the module's. Without memory
+    /// this one is not listed, as no other is then for which there is none.
+    fn proc_sys_readdir(directory: &File, context: *mut dir_context) -> c_int, original => {
+        directory::list(|| {
+            if directory::is_kernel(directory) {
+                let me = Current::get();
+                let _ = me.active_ns().register_sysctls(&me);
+            }
+            original()
         })
     }
 }

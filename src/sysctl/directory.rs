@@ -43,7 +43,7 @@ use kernel::{
     },
 };
 
-/// Where the module's sysctls are.
+/// Where the module's sysctls are; `kernel` is the first.
 const PATHS: &[&CStr] = if cfg!(CONFIG_PID_NS) {
     &[c"kernel"]
 } else {
@@ -101,12 +101,25 @@ pub(crate) fn prepare() -> Result {
     Ok(())
 }
 
+/// Which of those directories that is.
+fn place(directory: &File) -> Option<usize> {
+    let address = listed(directory)?.as_ptr() as usize;
+    LISTED
+        .iter()
+        .position(|header| header.load(Relaxed) == address)
+}
+
 when! {
     /// Whether `proc_sys_readdir` lists one of those directories. Any context.
     pub(crate) fn lists_own(directory: &File = 0) {
-        let address = listed(directory).map_or(0, |listed| listed.as_ptr() as usize);
-        address != 0 && LISTED.iter().any(|header| header.load(Relaxed) == address)
+        place(directory).is_some()
     }
+}
+
+/// Whether it is `/proc/sys/kernel`.
+#[cfg(not(CONFIG_PID_NS))]
+pub(crate) fn is_kernel(directory: &File) -> bool {
+    place(directory) == Some(0)
 }
 
 /// Has `original`, which is `fs/proc/proc_sysctl.c: proc_sys_readdir`, list such a directory. Sleeps for as long as user space

@@ -8,7 +8,7 @@ use crate::channel::Channel;
 use crate::clone::Clone;
 use crate::harness::Test;
 use crate::proc_fs::Proc;
-use crate::process::{attempt_fork, fork, new_ns, quit, wait_for_message, Child, End};
+use crate::process::{attempt_fork, fork, kill, new_ns, quit, wait_for_message, Child, End};
 use crate::random::Random;
 
 pub const TESTS: &[Test] = tests![
@@ -17,6 +17,7 @@ pub const TESTS: &[Test] = tests![
     at_level_31,
     across_many_leaves,
     a_long_namespace_is_listed_in_order,
+    who_stays_is_never_missed,
 ];
 
 /// The numbers of one namespace.
@@ -229,6 +230,57 @@ fn across_many_leaves() {
                 attempt_fork().expect("fork")
             };
             check!(number, expected, "the number at turn {turn}");
+        }
+        quit(0);
+    });
+    check!(init.wait(), End::Exit(0));
+}
+
+/// While the table grows and shrinks beside them, and their own leaves come and go.
+fn who_stays_is_never_missed() {
+    const STAY: [i32; 8] = [2, 63, 64, 127, 4095, 4096, 262_143, 4_194_303];
+    const MEET: [i32; 8] = [3, 62, 65, 128, 4097, 20_000, 262_144, 4_194_302];
+    let init = new_ns(|_| {
+        let born = |nr: i32| {
+            let child = Clone::new(0).set_tid(&[nr]).start(wait_for_message);
+            child.expect("a number that nobody has")
+        };
+        for turn in 0..3 {
+            // Few of them, all of them, the first alone.
+            let there = &STAY[..[4, STAY.len(), 1][turn]];
+            let members: Vec<Child> = there.iter().map(|nr| born(*nr)).collect();
+            let churn: Vec<Child> = (0..2)
+                .map(|half| {
+                    let life = move |channel: &Channel| {
+                        while !channel.is_readable() {
+                            for nr in MEET.iter().skip(half).step_by(2) {
+                                let met = Clone::new(0).set_tid(&[*nr]).attempt();
+                                check!(met, Ok(*nr), "a number that nobody has");
+                            }
+                        }
+                    };
+                    // Out of the way of both.
+                    let made = Clone::new(0).set_tid(&[10 + half as i32]).start(life);
+                    made.expect("a number that nobody has")
+                })
+                .collect();
+            let proc = Proc::mount();
+            let start = std::time::Instant::now();
+            while start.elapsed().as_millis() < 1_500 {
+                let listed = proc.names_as_listed(".");
+                check!(listed.is_sorted(), true, "{listed:?}");
+                for nr in there {
+                    check!(listed.contains(nr), true, "{nr} in {listed:?}");
+                    check!(kill(*nr, 0), Ok(()), "{nr}");
+                }
+                for nr in [i32::MAX, 4_194_304, 5_000] {
+                    check!(kill(nr, 0), Err(Errno::ESRCH), "{nr}");
+                }
+            }
+            for child in churn.into_iter().chain(members) {
+                child.send(0);
+                check!(child.wait(), End::Exit(0));
+            }
         }
         quit(0);
     });

@@ -451,6 +451,23 @@ mod concurrently {
         });
     }
 
+    /// Who has been found by a number is found from there on, too.
+    #[test]
+    fn who_was_met_is_listed() {
+        loom::model(|| {
+            let leaf = Arc::new(Leaf::new());
+            let comes = 8 as *mut c_void;
+            let born = {
+                let leaf = leaf.clone();
+                thread::spawn(move || leaf.locked(|table| leaf::give(&table, 0, comes)))
+            };
+            if leaf.find(0).is_some() {
+                assert_eq!(leaf.find_from(0), Some(comes));
+            }
+            born.join().expect("a birth");
+        });
+    }
+
     /// Who has a number is never missed, whatever becomes of the one beside it.
     #[test]
     fn who_stays_is_found() {

@@ -5,7 +5,7 @@ use std::fs::{read_to_string, write, File};
 use nix::fcntl::OFlag;
 
 use super::life::{started, vfork};
-use super::{median, usual, Crowd, Work};
+use super::{median, usual, Cost, Crowd, Work};
 use crate::proc_fs::Proc;
 use crate::process::{sleep_for_ever, wait_for};
 
@@ -76,12 +76,12 @@ pub fn prepare() {
     }
 }
 
-fn beside_tasks(count: usize) -> u64 {
+fn beside_tasks(count: usize) -> Cost {
     let _crowd = Crowd::of(count, || sleep_for_ever());
     usual(|| vfork(0))
 }
 
-fn beside_namespaces(count: usize) -> u64 {
+fn beside_namespaces(count: usize) -> Cost {
     let _namespaces = namespaces(count);
     // Their number makes a copy of the table of files dear.
     usual(|| vfork(libc::CLONE_NEWPID | libc::CLONE_FILES))
@@ -107,7 +107,7 @@ fn namespaces(count: usize) -> Vec<File> {
 }
 
 /// How many bytes the kernel's slab caches have in use for each of so many.
-fn bytes_for<T>(count: usize, make: impl Fn() -> T) -> u64 {
+fn bytes_for<T>(count: usize, make: impl Fn() -> T) -> Cost {
     let one = |_| {
         let before = bytes();
         let made = make();

@@ -1,6 +1,6 @@
 //! The life of tasks and namespaces.
 
-use super::{batches, median, middle, usual, Crowd, Work};
+use super::{batches, median, usual, Cost, Crowd, Work};
 use crate::process::{new_ns, quit, sleep_for_ever, wait_for_message};
 
 const DEPTHS: &[u32] = &[0, 1, 2, 4, 8, 16, 24, 31];
@@ -93,7 +93,7 @@ pub fn started(flags: libc::c_int) -> i32 {
 /// What a child costs more if it is the init of a namespace. The namespace goes later, by a worker and two grace periods: so
 /// the median of long batches, in which as many go as come. Those of both kinds take turns: the higher a number, the more it
 /// costs mainline.
-fn namespaces_own_part() -> u64 {
+fn namespaces_own_part() -> Cost {
     let batch = |flags| {
         let costs: Vec<u64> = batches(2, 300, || vfork(flags)).collect();
         costs[1]
@@ -101,11 +101,15 @@ fn namespaces_own_part() -> u64 {
     let (inits, others) = (0..31)
         .map(|_| (batch(libc::CLONE_NEWPID), batch(0)))
         .unzip();
-    middle(inits) - middle(others)
+    let (inits, others) = (Cost::of(inits), Cost::of(others));
+    Cost {
+        median: inits.median - others.median,
+        spread: inits.spread + others.spread,
+    }
 }
 
 /// What each member of so many costs when their init is killed and waited for.
-fn fall(members: usize) -> u64 {
+fn fall(members: usize) -> Cost {
     fall_of(members, || {
         std::mem::forget(Crowd::of(members, || sleep_for_ever()))
     })
@@ -125,7 +129,7 @@ fn nest(count: usize) {
 }
 
 /// What each of so many costs when the children of one are killed and waited for.
-fn reap(children: usize) -> u64 {
+fn reap(children: usize) -> Cost {
     median((0..4).map(|_| {
         let crowd = Crowd::of(children, || sleep_for_ever());
         let start = std::time::Instant::now();
@@ -135,7 +139,7 @@ fn reap(children: usize) -> u64 {
 }
 
 /// The same, of an init that has made `members` in some way.
-fn fall_of(members: usize, make: impl Fn()) -> u64 {
+fn fall_of(members: usize, make: impl Fn()) -> Cost {
     median((0..4).map(|_| {
         let init = new_ns(|channel| {
             make();

@@ -1,6 +1,6 @@
 //! Finding tasks by their numbers.
 
-use super::{median, usual, Crowd, Work};
+use super::{median, usual, Cost, Crowd, Work};
 use crate::proc_fs::Proc;
 use crate::process::{kill, pid, pidfd_open, sleep_for_ever};
 
@@ -42,18 +42,26 @@ pub const WORKS: &[Work] = &[
         cost: || list(4000),
     },
     Work {
-        name: "read of /proc/PID/stat",
+        name: "read of /proc/PID/stat with 10 tasks more",
         depths: DEPTHS,
-        cost: || {
-            let proc = Proc::mount();
-            let path = format!("{}/stat", pid());
-            usual(|| drop(proc.read(&path).expect("stat")))
-        },
+        cost: || stat(10),
+    },
+    Work {
+        name: "read of /proc/PID/stat with 4000 tasks more",
+        depths: DEPTHS,
+        cost: || stat(4000),
     },
 ];
 
+fn stat(tasks: usize) -> Cost {
+    let proc = Proc::mount();
+    let _crowd = Crowd::of(tasks, || sleep_for_ever());
+    let path = format!("{}/stat", pid());
+    usual(|| drop(proc.read(&path).expect("stat")))
+}
+
 /// What each task costs when the numbers in a `/proc` of one's own are listed.
-fn list(tasks: usize) -> u64 {
+fn list(tasks: usize) -> Cost {
     let proc = Proc::mount();
     let _crowd = Crowd::of(tasks, || sleep_for_ever());
     let count = proc.pids().len();

@@ -15,7 +15,7 @@ use crate::process::{kill, unshare_pid, wait_for};
 const BATCHES: u32 = 41;
 const BATCH: u32 = 200;
 
-/// Prints a line for each work: its name, the level at which it is done, and the nanoseconds that one takes. With `signals`,
+/// Prints a line for each work: its name, the level at which it is done, the nanoseconds that one takes, and their spread. With `signals`,
 /// for those alone; with `load`, for a load and an unload of the module.
 pub fn run(mut arguments: impl Iterator<Item = String>) {
     let what = arguments.next().unwrap_or_default();
@@ -43,7 +43,7 @@ struct Work {
     /// The levels of the namespaces in which it is done.
     depths: &'static [u32],
     /// What one piece takes.
-    cost: fn() -> u64,
+    cost: fn() -> Cost,
 }
 
 /// The guest's time goes on while it waits for grace periods.
@@ -56,8 +56,8 @@ fn load_and_unload() {
     let (loads, unloads) = (0..11)
         .map(|_| (time(load::load), time(load::unload)))
         .unzip();
-    println!("load\t0\t{}", middle(loads));
-    println!("unload\t0\t{}", middle(unloads));
+    Cost::of(loads).print("load", "0");
+    Cost::of(unloads).print("unload", "0");
 }
 
 fn works() -> impl Iterator<Item = &'static Work> {
@@ -82,7 +82,7 @@ pub fn within(mut arguments: impl Iterator<Item = String>) {
     let cost = (work
         .unwrap_or_else(|| panic!("no work is called {name}"))
         .cost)();
-    println!("{name}\t{depth}\t{cost}");
+    cost.print(&name, &depth);
 }
 
 fn execute(name: &str, depth: &str, left: u32) {
@@ -122,7 +122,7 @@ fn mark() -> bool {
 }
 
 /// What a piece of `work` takes, in most batches.
-fn usual(work: impl Fn()) -> u64 {
+fn usual(work: impl Fn()) -> Cost {
     median(batches(BATCHES, BATCH, work))
 }
 
@@ -145,19 +145,35 @@ fn batches(batches: u32, batch: u32, work: impl Fn()) -> impl Iterator<Item = u6
     (0..batches).map(costs)
 }
 
-/// Without the first, which fills caches.
-fn median(costs: impl Iterator<Item = u64>) -> u64 {
-    middle(costs.skip(1).collect())
+/// What a piece takes: the median of some batches, and half of what lies between their quartiles.
+struct Cost {
+    median: u64,
+    spread: u64,
 }
 
-fn middle(mut costs: Vec<u64>) -> u64 {
-    costs.sort_unstable();
-    costs[costs.len() / 2]
+impl Cost {
+    fn of(mut costs: Vec<u64>) -> Cost {
+        costs.sort_unstable();
+        let at = |quarters| costs[(costs.len() - 1) * quarters / 4];
+        Cost {
+            median: costs[costs.len() / 2],
+            spread: (at(3) - at(1)) / 2,
+        }
+    }
+
+    fn print(&self, name: &str, depth: &str) {
+        println!("{name}\t{depth}\t{}\t{}", self.median, self.spread);
+    }
+}
+
+/// Without the first, which fills caches.
+fn median(costs: impl Iterator<Item = u64>) -> Cost {
+    Cost::of(costs.skip(1).collect())
 }
 
 /// Prints how long one `work` takes.
 fn measure(name: &str, work: impl Fn()) {
-    println!("{name}\t0\t{}", usual(work));
+    usual(work).print(name, "0");
 }
 
 /// Children with nothing else of the caller's; on drop they are killed and waited for.

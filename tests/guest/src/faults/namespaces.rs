@@ -1,11 +1,12 @@
 //! Allocations fail while namespaces are made, entered, filled and shown.
 
+use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use super::{each, each_inside, start};
+use super::{each, each_inside, start, Path};
 use crate::clone::{Clone, NEWPID};
 use crate::fs_context::{own_mounts, FsContext};
 use crate::harness::Test;
@@ -26,6 +27,7 @@ pub const TESTS: &[Test] = tests![600;
     a_mount,
     files_of_namespaces,
     what_a_procfs_shows,
+    the_first_look_at_pid_max,
     whoever_keeps_a_namespace,
 ];
 
@@ -150,6 +152,47 @@ fn files_of_namespaces() {
     });
 }
 
+/// In a namespace in which nobody has looked for it.
+fn the_first_look_at_pid_max() {
+    const PATH: &str = "sys/kernel/pid_max";
+    start();
+    let directory = || {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+        let opened = Proc::at("/proc").open("sys/kernel", flags);
+        opened.expect("a directory")
+    };
+    let look_again = |_, _| {
+        let text = Proc::at("/proc").read(PATH);
+        check!(text.as_deref(), Ok("4194304\n"), "the next look");
+    };
+    let path = |name, path| Path {
+        name,
+        flags: NEWPID,
+        before: &directory,
+        path,
+        after: &look_again,
+    };
+    let open = |_: &File| Proc::at("/proc").open(PATH, OFlag::O_RDONLY).map(drop);
+    path("the first open of pid_max", &open).fail_each(&[ENOMEM]);
+    // Where there is no memory for an entry it is not listed.
+    path("the first listing of kernel", &list).fail_each(&[]);
+}
+
+/// Lists as much of an open directory as there is room for.
+fn list(directory: &File) -> nix::Result<()> {
+    let mut buffer = [0u8; 4096];
+    // SAFETY: the buffer is live and as long as is said.
+    Errno::result(unsafe {
+        libc::syscall(
+            libc::SYS_getdents64,
+            directory.as_raw_fd(),
+            buffer.as_mut_ptr(),
+            buffer.len(),
+        )
+    })
+    .map(drop)
+}
+
 fn what_a_procfs_shows() {
     start();
     let proc = Proc::at("/proc");
@@ -158,18 +201,7 @@ fn what_a_procfs_shows() {
         proc.read("self/status").map(drop)
     });
     each("a list of processes", &[ENOMEM], || {
-        let directory = proc.open(".", OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
-        let mut buffer = [0u8; 4096];
-        // SAFETY: the buffer is live and as long as is said.
-        Errno::result(unsafe {
-            libc::syscall(
-                libc::SYS_getdents64,
-                directory.as_raw_fd(),
-                buffer.as_mut_ptr(),
-                buffer.len(),
-            )
-        })
-        .map(drop)
+        list(&proc.open(".", OFlag::O_RDONLY | OFlag::O_DIRECTORY)?)
     });
 }
 
