@@ -156,25 +156,27 @@ fn files_of_namespaces() {
 fn the_first_look_at_pid_max() {
     const PATH: &str = "sys/kernel/pid_max";
     start();
-    let directory = || {
+    let before = || {
+        let proc = Proc::at("/proc");
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-        let opened = Proc::at("/proc").open("sys/kernel", flags);
-        opened.expect("a directory")
+        let directory = proc.open("sys/kernel", flags).expect("a directory");
+        (proc, directory)
     };
-    let look_again = |_, _| {
-        let text = Proc::at("/proc").read(PATH);
+    let look_again = |(proc, _): (Proc, File), _| {
+        let text = proc.read(PATH);
         check!(text.as_deref(), Ok("4194304\n"), "the next look");
     };
     let path = |name, path| Path {
         name,
         flags: NEWPID,
-        before: &directory,
+        before: &before,
         path,
         after: &look_again,
     };
-    let open = |_: &File| Proc::at("/proc").open(PATH, OFlag::O_RDONLY).map(drop);
+    let open = |(proc, _): &(Proc, File)| proc.open(PATH, OFlag::O_RDONLY).map(drop);
     path("the first open of pid_max", &open).fail_each(&[ENOMEM]);
     // Where there is no memory for an entry it is not listed.
+    let list = |(_, directory): &(Proc, File)| list(directory);
     path("the first listing of kernel", &list).fail_each(&[]);
 }
 
