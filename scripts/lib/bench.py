@@ -13,6 +13,8 @@ import pathlib
 import sys
 
 PLOTTED = "vfork, exit and wait"
+# Counted in another way.
+OWN_PART = "a namespace's own part"
 
 
 def read(path):
@@ -55,6 +57,7 @@ def kernels(control, others):
 def levels(control, ours):
     """A table for each set of levels: of each work our instructions, and their ratio to the control's."""
     sets = []
+    control = {name: work for name, work in control.items() if name != OWN_PART}
     for work in control.values():
         if not is_flat(work) and list(work) not in sets:
             sets.append(list(work))
@@ -68,11 +71,11 @@ def levels(control, ours):
         yield ""
 
 
-def locks(path):
-    """A table of how long the lock is held, from lines of a level and the instructions of both."""
+def counted(path, name):
+    """A table of what `scripts/profile` has counted, from lines of a level and the instructions of both."""
     rows = [line.split() for line in path.read_text().splitlines()]
     cells = [cell(round(float(ours)), float(control)) for _, control, ours in rows]
-    yield "| `pidmap_lock` held in a task's life, at level | " + " | ".join(row[0] for row in rows) + " |"
+    yield f"| {name}, at level | " + " | ".join(row[0] for row in rows) + " |"
     yield "| --- |" + " --- |" * len(rows)
     yield "| instructions | " + " | ".join(cells) + " |"
 
@@ -95,16 +98,20 @@ longer a work, the more of it is the scheduler's and the timer's, which do not c
 `supply`, a kernel without pid namespaces, with pidns.ko; in brackets the ratio to `native`, the same kernel with
 `CONFIG_PID_NS=y`, at the same level. Each work is done by a namespace's init that was executed there, so that what it inherits is the
 same at each level. A level costs mainline a leaf and a root of the radix tree for each fork and exit; ours keeps the leaf
-([ARCHITECTURE.md](ARCHITECTURE.md#the-number-tables)). A namespace's own part is what the same vfork costs more with
-`CLONE_NEWPID`, its end included.
+([ARCHITECTURE.md](ARCHITECTURE.md#the-number-tables)).
 
 ![Instructions of a vfork, exit and wait, by level](depth.svg)
 
 {chr(10).join(levels(native, supply))}
+A namespace's own part is what the same vfork costs more with `CLONE_NEWPID`, its end included. The difference of two such numbers
+is small beside what grace periods put off into this batch or the next; so it is counted by `scripts/profile`, with all that was put off:
+
+{chr(10).join(counted(directory / "own", "a namespace's own part"))}
+
 The lock that all forks and exits of the machine share, from its first write to its last (`scripts/profile`, which also says
 where the instructions of each work above go):
 
-{chr(10).join(locks(directory / "locks"))}
+{chr(10).join(counted(directory / "locks", "`pidmap_lock` held in a task's life"))}
 
 The module for `supply` has {(directory / "size").read_text().strip()} bytes of code and data. Of the guest's time, most of
 which it waits for grace periods, a load takes {load["load"][0] / 1e6:.1f} ms and an unload {load["unload"][0] / 1e6:.1f} ms.
