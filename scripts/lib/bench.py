@@ -4,8 +4,8 @@
 
 usage: bench.py DIR RELEASE-OF-STOCK RELEASE-OF-NATIVE
 
-DIR has a file for each kernel: lines of a work's name, the level at which it was done, and the
-instructions that a piece took, with tabs between. What was done at level 0 alone is a row of a table
+DIR has a file for each kernel: lines of a work's name, the level at which it was done, the
+instructions that a piece took, and their spread, with tabs between. What was done at level 0 alone is a row of a table
 of kernels; the rest has tables of levels. Prints the numbers of the plot, docs/depth.svg.
 """
 
@@ -13,15 +13,13 @@ import pathlib
 import sys
 
 PLOTTED = "vfork, exit and wait"
-# Counted in another way.
-OWN_PART = "a namespace's own part"
 
 
 def read(path):
     """{work: {level: instructions}}, in the order of the file."""
     works = {}
     for line in path.read_text().splitlines():
-        name, level, cost, spread = (line + "\t0").split("\t")[:4]
+        name, level, cost, spread = line.split("\t")
         works.setdefault(name, {})[int(level)] = Cost(cost, spread)
     return works
 
@@ -57,7 +55,6 @@ def kernels(control, others):
 def levels(control, ours):
     """A table for each set of levels: of each work our instructions, and their ratio to the control's."""
     sets = []
-    control = {name: work for name, work in control.items() if name != OWN_PART}
     for work in control.values():
         if not is_flat(work) and list(work) not in sets:
             sets.append(list(work))
@@ -89,7 +86,7 @@ def document(directory, stock_release, native_release):
 
 Made by `make bench`; do not edit it. Instructions of the guest for one piece of work, counted by QEMU's
 deterministic clock (`scripts/vm --icount`: one instruction takes 1 ns, one processor): the median of 40 batches of 200; of forks
-and threads, of 11 of 100; of namespaces, of 31 of 300; of lists, of 15; of falls and memory, of 3. Tracepoints are off. In brackets: the ratio to the
+and threads, of 11 of 100; of lists, of 15; of falls and memory, of 3. Tracepoints are off. In brackets: the ratio to the
 same kernel's own pid namespaces. Where half of the batches are not within a hundredth of the median, ± says how far they reach: the
 longer a work, the more of it is the scheduler's and the timer's, which do not come at the same places.
 

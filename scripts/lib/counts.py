@@ -37,6 +37,8 @@ def read(directory, kernel):
                 at = bisect.bisect(addresses, int(address, 16)) - 1
                 name = symbols[at][1] if int(address, 16) >> 63 and at >= 0 else "(user space)"
                 regions[-1][name] = regions[-1].get(name, 0) + int(count)
+    if not regions:
+        sys.exit("profile: this work is not done in batches, so there is nothing to count by function")
     costs = {}
     for turn, region in enumerate(regions):
         share = pieces[turn] * ((len(regions) + 1) // 2)

@@ -103,6 +103,10 @@ pub fn profile(arguments: impl Iterator<Item = String>) {
         panic!("{PROFILE} NAME DEPTH");
     };
     let left = depth.parse().expect("a number");
+    if !works().any(|work| work.name == name) {
+        eprintln!("no work is called {name}: docs/PERFORMANCE.md has their names");
+        std::process::exit(2);
+    }
     growth::prepare();
     std::env::set_var(PROFILED, "1");
     execute(name, depth, left);
