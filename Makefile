@@ -19,7 +19,7 @@ release = $(or $(shell cat "$(KDIR)/include/config/kernel.release" 2>/dev/null),
 modules-dir = $(INSTALL_MOD_PATH)/lib/modules/$(release)
 depmod = { export PATH=$$PATH:/usr/sbin:/sbin; [ ! -f "$(modules-dir)/modules.order" ] || depmod $(if $(INSTALL_MOD_PATH),-b "$(INSTALL_MOD_PATH)") $(release); }
 
-.PHONY: modules install uninstall tools install-tools uninstall-tools demo demo-stock quick test test-stock test-deep parity engines fuzz soak bench deb test-deb check format rust-analyzer clean distclean help
+.PHONY: modules install uninstall tools install-tools uninstall-tools demo demo-stock demo-arm64 quick test test-stock test-arm64 test-deep parity engines fuzz soak bench deb test-deb check format rust-analyzer clean distclean help
 
 modules: ## Build pidns.ko for the running kernel, or for KDIR=
 	@$(find-kdir) && $(MAKE) -C "$$kdir" M="$(CURDIR)" RUSTC="$(RUSTC)" BINDGEN="$(BINDGEN)" modules
@@ -56,6 +56,9 @@ demo: ## Show in a guest what the module does; sets up everything it needs
 demo-stock: ## The same on Debian's own unmodified kernel, without building one
 	@scripts/demo stock
 
+demo-arm64: ## The same on Debian's own unmodified kernel for arm64, emulated here
+	@scripts/demo arm64
+
 quick: ## Run what takes less than 3 seconds a test on two kernels; says what it left out
 	@scripts/test --quick
 
@@ -64,6 +67,9 @@ test: ## Run the tests in guests on five kernels; sets up everything it needs
 
 test-stock: ## Run all tests on Debian's own kernels, 7.3 and 7.2, with 100 loads under load
 	@PIDNS_CYCLES=20 scripts/test --kernel stock --kernel stock-forky
+
+test-arm64: ## Run all tests on kernels for arm64, emulated here: Debian's own, and two that are built
+	@PIDNS_CYCLES=20 scripts/test --kernel supply-arm64 --kernel stock-arm64 --kernel native-arm64
 
 test-deep: ## Run what takes hours: whole samples, sanitizers, failing allocations, a million namespaces, seeds, soak
 	@scripts/test-deep

@@ -46,11 +46,14 @@
 #include <linux/time_namespace.h>
 #include <linux/tty.h>
 #include <linux/tty_driver.h>
+#include <linux/uaccess.h>
+#include <linux/unaligned.h>
 #include <linux/user_namespace.h>
 #include <linux/utsname.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
+#include <asm/syscall.h>
 #include <uapi/linux/memfd.h>
 #include <uapi/linux/pidfd.h>
 #include <uapi/linux/wait.h>
@@ -114,9 +117,13 @@ struct dentry *nsfs_fh_to_dentry(struct super_block *sb, struct fid *fh, int fh_
 long pidfd_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 void pidfd_show_fdinfo(struct seq_file *m, struct file *f);
 void perf_event_namespaces_output(struct perf_event *event, void *data);
-long __x64_sys_setns(const struct pt_regs *regs), __ia32_sys_setns(const struct pt_regs *regs);
-long __x64_sys_memfd_create(const struct pt_regs *regs), __ia32_sys_memfd_create(const struct pt_regs *regs);
-long __x64_sys_reboot(const struct pt_regs *regs), __ia32_sys_reboot(const struct pt_regs *regs);
+
+/* What is the processor's: how a function is called by its address, and the names of system calls. */
+#ifdef CONFIG_ARM64
+#include "arch/arm64.h"
+#else
+#include "arch/x86.h"
+#endif
 
 /* Functions that the kernel does not export, and the originals of hooked ones: PIDNS_CALLS, made by calls.awk. */
 #include <calls.h>

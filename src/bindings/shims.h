@@ -17,6 +17,15 @@ SHIM(void, set_ip, (struct ftrace_regs *fregs, unsigned long ip),
      ftrace_regs_set_instruction_pointer(fregs, ip))
 SHIM(unsigned long, argument, (struct ftrace_regs *fregs, unsigned int nr),
      return ftrace_regs_get_argument(fregs, nr))
+SHIM(void, bind, (struct static_call_key *key, void *trampoline, void *address), PIDNS_BIND(key, trampoline, address))
+/* Whether a call, or a jump that ends a function, is at @at, and leads to the function at @function or to its padding. */
+SHIM(bool, leads_to, (unsigned long at, unsigned long function),
+     u8 code[PIDNS_CALL_SIZE];
+     if (copy_from_kernel_nofault(code, (void *)at, sizeof(code)))
+	     return false;
+     unsigned long target = PIDNS_TARGET(code, at);
+     return target + 64 >= function && target <= function + 16)
+SHIM(unsigned int, instruction_step, (void), return PIDNS_STEP)
 SHIM(int, security_locked_down, (unsigned int what), return security_locked_down(what))
 
 /* Locks */
@@ -81,6 +90,13 @@ SHIM(bool, dir_emit_dots, (struct file *file, struct dir_context *ctx),
      return dir_emit_dots(file, ctx))
 SHIM(void, log_memfd_refused, (int scope), pr_err_ratelimited(
      "%s[%d]: memfd_create() requires MFD_NOEXEC_SEAL with vm.memfd_noexec=%d\n", current->comm, task_pid_nr(current), scope))
+
+/* System calls of the current task's */
+SHIM(unsigned long, syscall_argument, (struct pt_regs *regs, unsigned int nr),
+     unsigned long arguments[6]; syscall_get_arguments(current, regs, arguments); return arguments[nr])
+SHIM(void, set_syscall_argument, (struct pt_regs *regs, unsigned int nr, unsigned long argument),
+     unsigned long arguments[6]; syscall_get_arguments(current, regs, arguments);
+     arguments[nr] = argument; syscall_set_arguments(current, regs, arguments))
 
 /* Tasks and signals */
 SHIM(void, task_lock, (struct task_struct *task), task_lock(task))

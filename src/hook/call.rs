@@ -2,9 +2,8 @@
 
 //! Calls of kernel functions that no module may call by name.
 //!
-//! They go through static calls: a trampoline that the kernel patches to a direct jump. A call
-//! through a pointer would fault under IBT, both in the middle of a function (an original, behind
-//! its patch site) and at the start of one whose `endbr64` was sealed at boot.
+//! They go through static calls: a trampoline for each, which is given its target when the module is loaded. What that is made of is the
+//! processor's (`bindings/arch`). A call through a pointer would miss the landing pads that processors ask for.
 
 use crate::bindings::{self, static_call_key};
 use kernel::{prelude::*, str::CStr};
@@ -37,11 +36,7 @@ impl Call {
         // SAFETY: Key and trampoline belong together (one macro makes both), and `address` is that
         // of the function whose type the trampoline was declared with, or behind its patch site.
         unsafe {
-            bindings::__static_call_update(
-                self.key,
-                self.trampoline.cast_mut(),
-                address as *mut c_void,
-            )
+            bindings::pidns_bind(self.key, self.trampoline.cast_mut(), address as *mut c_void)
         };
     }
 }

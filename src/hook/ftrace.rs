@@ -9,6 +9,7 @@ use crate::{
     held::{counted, Held},
     object::objects,
 };
+use core::cell::Cell;
 use kernel::{ffi::c_ulong, prelude::*};
 
 /// `kernel.ftrace_enabled` cannot be set to 0 while functions are hooked: with some of them the
@@ -30,6 +31,9 @@ counted! {
 exports! {
     // May sleep.
     msleep(milliseconds: u32) = msleep;
+    // Whether the kernel's instruction at an address leads to a function, and the least distance of two.
+    leads_to(place: usize, function: usize) -> bool = pidns_leads_to;
+    instruction_step() -> u32 = pidns_instruction_step;
     // A query of the security modules. May sleep.
     security_locked_down(what: u32) -> c_int = pidns_security_locked_down;
     // Sets the bit that says `jump`.
@@ -37,6 +41,8 @@ exports! {
 }
 
 imports! {
+    // How long the function is that begins at an address, and how far into it that is: 0 if there is none.
+    kallsyms_lookup_size_offset(address: usize, size: &Cell<usize>, offset: &Cell<usize>) -> c_int;
     // Queries of ftrace's tables, which take care of their own locking.
     ftrace_location(address: usize) -> usize;
     #[cfg(pidns_jumps)] ftrace_find_rec_direct(site: usize) -> usize;

@@ -17,6 +17,10 @@ use kernel::{prelude::*, str::CStr};
 /// A kernel function and its replacement.
 pub(crate) struct Hook {
     pub(crate) name: &'static CStr,
+    /// What the compiler calls the rest of it, where it has made the beginning part of the callers and that does not matter.
+    pub(crate) rest: Option<&'static CStr>,
+    /// Functions of its own file that call it: a compiler might make it a part of them.
+    pub(crate) callers: &'static [&'static CStr],
     pub(crate) replacement: *const c_void,
     /// The call of the original, if the replacement calls it.
     pub(crate) original: Option<Call>,
@@ -35,8 +39,10 @@ unsafe impl Sync for Hook {}
 impl Hook {
     /// Finds the function's patch site.
     pub(super) fn find(&self) -> Result {
-        let address = symbol::find(self.name)?;
-        symbol::find_no_part(self.name)?;
+        let address = match self.rest.map(|rest| symbol::find_rest(self.name, rest)) {
+            Some(Some(address)) => address,
+            _ => symbol::find_all_of(self.name)?,
+        };
         let site = kernel_fn::ftrace_location(address);
         if site == 0 {
             return Err(refuse(
@@ -44,6 +50,15 @@ impl Hook {
                 self.name,
                 crate::compat::eopnotsupp(),
             ));
+        }
+        for caller in self.callers {
+            if !symbol::calls(caller, address)? {
+                return Err(refuse(
+                    "this kernel's compiler has made a part of its callers of",
+                    self.name,
+                    crate::compat::eopnotsupp(),
+                ));
+            }
         }
         self.site.store(site, Ordering::Relaxed);
         Ok(())
@@ -124,6 +139,16 @@ macro_rules! replacement {
     };
 }
 
+/// The name of the rest, if there is one.
+macro_rules! rest {
+    () => {
+        None
+    };
+    ($rest:literal) => {
+        Some($rest)
+    };
+}
+
 macro_rules! condition {
     (kept) => {
         Some($crate::module::keep)
@@ -145,10 +170,17 @@ macro_rules! condition {
 /// * `kept`, if anything does. Such a call has a reference to the module, so that an unload is refused meanwhile, and
 ///   goes to the original at once, without a frame of the module's, if there is none to be had: the module comes or goes.
 ///
+/// With `or c"name.part.0"` it is what is called so, where the compiler has made the beginning of the function part of its callers.
+///
+/// With `in c"caller"…` the load makes sure that these call it, where it stands in the same file as they.
+///
 /// With `when condition` the calls to which that does not apply go to the original at once, too; that of a `kept` one
 /// leaves the reference.
 macro_rules! hooks {
-    ($($(#[$cfg:meta])* $name:ident => $replacement:path, $kind:ident $(when $when:path)?;)*) => {
+    ($(
+        $(#[$cfg:meta])*
+        $name:ident $(or $rest:literal)? $(in $($caller:literal)+)? => $replacement:path, $kind:ident $(when $when:path)?;
+    )*) => {
         const COUNT: usize = [$($(#[$cfg])* stringify!($name)),*].len();
 
         pub(in $crate::hooks) static HOOKS: [$crate::hook::Hook; COUNT] = [$(
@@ -160,6 +192,8 @@ macro_rules! hooks {
                     Ok(name) => name,
                     Err(_) => c"",
                 },
+                rest: $crate::hook::rest!($($rest)?),
+                callers: &[$($($caller),+)?],
                 replacement: $crate::hook::replacement!($replacement, $kind) as *const ::core::ffi::c_void,
                 original: $crate::hook::original!($name $kind),
                 when: $crate::hook::condition!($kind $($when)?),
@@ -175,7 +209,7 @@ macro_rules! hooks {
         };
     };
 }
-pub(crate) use {condition, hooks, original, prototype, replacement};
+pub(crate) use {condition, hooks, original, prototype, replacement, rest};
 
 /// All hooked functions.
 pub(crate) struct Table {

@@ -23,7 +23,7 @@ mod wrap;
 #[allow(unused_imports, reason = "not every mode uses all")]
 pub(crate) use {
     call::{call, imports, Call},
-    hook::{condition, hooks, original, prototype, replacement, Hook, Kept, Table},
+    hook::{condition, hooks, original, prototype, replacement, rest, Hook, Kept, Table},
     symbol::Data,
     wrap::{
         callbacks,

@@ -4,6 +4,7 @@
 
 use super::{
     call::{call, Call},
+    ftrace::{instruction_step, kernel_fn, leads_to},
     wrap::callbacks, //
 };
 use crate::{
@@ -134,16 +135,25 @@ pub(super) fn find(name: &'static CStr) -> Result<usize> {
     }
 }
 
-/// Makes sure that the compiler has made no other function of a part of `name`, which its callers might call in its place.
+/// The same, of a function of which the compiler has made no other, that its callers might call in its place.
 ///
 /// # Errors
 ///
-/// `ENOTUNIQ` if there is one, `ENOMEM`.
-pub(super) fn find_no_part(name: &'static CStr) -> Result {
-    if has_part(name)? {
+/// Those of [`find`], `ENOTUNIQ` also if there is such a one, `ENOMEM`.
+pub(super) fn find_all_of(name: &'static CStr) -> Result<usize> {
+    let address = find(name)?;
+    if parts_of(name)? != 0 {
         return Err(refuse("this kernel's compiler has split", name, enotuniq()));
     }
-    Ok(())
+    Ok(address)
+}
+
+/// The address of `rest`, if that is all that the compiler has left of `name`.
+pub(super) fn find_rest(name: &CStr, rest: &CStr) -> Option<usize> {
+    let matches = matches_of(rest);
+    let is_all =
+        matches.count.get() == 1 && matches_of(name).count.get() == 0 && parts_of(name) == Ok(1);
+    is_all.then(|| matches.address.get())
 }
 
 /// The address of the kernel's only symbol `name`, if there is one, of which the compiler has made no other function. Says
@@ -154,30 +164,55 @@ pub(super) fn find_no_part(name: &'static CStr) -> Result {
 /// `ENOMEM`.
 pub(super) fn find_whole(name: &CStr) -> Result<Option<usize>> {
     let matches = matches_of(name);
-    let is_whole = matches.count.get() == 1 && !has_part(name)?;
+    let is_whole = matches.count.get() == 1 && parts_of(name)? == 0;
     Ok(is_whole.then(|| matches.address.get()))
 }
 
-/// Whether the compiler has made another function of a part of `name`.
+/// How many other functions the compiler has made of parts of `name`.
 ///
 /// # Errors
 ///
 /// `ENOMEM`.
-fn has_part(name: &CStr) -> Result<bool> {
+fn parts_of(name: &CStr) -> Result<usize> {
     const SUFFIXES: [&str; 3] = ["part", "isra", "constprop"];
-    let is_there = |part: CString| matches_of(&part).count.get() != 0;
+    let count = |part: CString| matches_of(&part).count.get();
+    let mut parts = 0;
     for suffix in SUFFIXES {
         for nr in 0..4 {
-            if is_there(CString::try_from_fmt(fmt!("{name}.{suffix}.{nr}"))?) {
-                return Ok(true);
-            }
+            parts += count(CString::try_from_fmt(fmt!("{name}.{suffix}.{nr}"))?);
         }
         // A part of a part.
         for inner in SUFFIXES {
-            if is_there(CString::try_from_fmt(fmt!("{name}.{inner}.0.{suffix}.0"))?) {
-                return Ok(true);
-            }
+            parts += count(CString::try_from_fmt(fmt!("{name}.{inner}.0.{suffix}.0"))?);
         }
     }
-    Ok(false)
+    Ok(parts)
+}
+
+/// Whether the function `caller` calls the one at `function`.
+///
+/// # Errors
+///
+/// Those of [`find`].
+pub(super) fn calls(caller: &'static CStr, function: usize) -> Result<bool> {
+    let start = find(caller)?;
+    let (size, offset) = (Cell::new(0), Cell::new(0));
+    kernel_fn::kallsyms_lookup_size_offset(start, &size, &offset);
+    let step = instruction_step() as usize;
+    let mut places = (start..start + size.get()).step_by(step);
+    Ok(places.any(|place| leads_to(place, function)))
+}
+
+#[cfg(pidns_kunit)]
+#[kernel::macros::kunit_tests(pidns_symbol)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_calls_and_who_does_not() {
+        let in_get_signal = |name| Ok::<_, Error>(calls(c"get_signal", find(name)?)?);
+        assert_eq!(in_get_signal(c"dequeue_signal"), Ok(true));
+        assert_eq!(in_get_signal(c"free_pids"), Ok(false));
+        assert_eq!(in_get_signal(c"get_signal"), Ok(false));
+    }
 }

@@ -16,9 +16,9 @@ hooks! {
     proc_sys_write => sysctl::proc_sys_write, wrapped when sysctl::is_own;
     proc_sys_readdir => proc_sys_readdir, wrapped when sysctl::directory::lists_own;
     // The two sides of an init.
-    send_signal_locked => signal::send_signal_locked, replaced;
-    dequeue_signal => signal::dequeue_signal, wrapped;
+    send_signal_locked in c"do_send_sig_info" => signal::send_signal_locked, replaced;
+    dequeue_signal in c"get_signal" => signal::dequeue_signal, wrapped;
     exit_signals => signal::exit_signals, wrapped;
     do_notify_parent => signal::do_notify_parent, wrapped;
-    ptrace_stop => signal::ptrace_stop, kept when signal::shows_signal;
+    ptrace_stop or c"ptrace_stop.part.0" => signal::ptrace_stop, kept when signal::shows_signal;
 }

@@ -9,11 +9,11 @@ use crate::{hook::hooks, namespace, pid, surface};
 hooks! {
     // The chain.
     alloc_pid => pid::alloc_pid, replaced;
-    free_pid => pid::free_pid, replaced;
+    free_pid in c"free_pids" => pid::free_pid, replaced;
     pidfs_free_pid => pid::pidfs_free_pid, wrapped;
 
     // A namespace's life: created, held, reaped.
-    create_new_namespaces => surface::unshare::create_new_namespaces, wrapped;
+    create_new_namespaces in c"copy_namespaces" c"unshare_nsproxy_namespaces" => surface::unshare::create_new_namespaces, wrapped;
     nsproxy_ns_active_get => namespace::nsproxy::nsproxy_ns_active_get, wrapped;
     nsproxy_ns_active_put => namespace::nsproxy::nsproxy_ns_active_put, wrapped;
     exit_tasks_rcu_start => namespace::reaper::exit_tasks_rcu_start, wrapped;
@@ -61,20 +61,4 @@ hooks! {
     perf_event_namespaces_output => surface::perf::perf_event_namespaces_output, wrapped;
 
     proc_sys_lookup => surface::pid_max::proc_sys_lookup, wrapped when surface::pid_max::is_missing;
-
-    // System calls that were compiled without their part for pid namespaces.
-    #[cfg(CONFIG_X86_64)]
-    __x64_sys_setns => surface::setns::__x64_sys_setns, kept;
-    #[cfg(CONFIG_IA32_EMULATION)]
-    __ia32_sys_setns => surface::setns::__ia32_sys_setns, kept;
-    #[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_X86_64))]
-    __x64_sys_memfd_create => surface::memfd::__x64_sys_memfd_create, kept;
-    #[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_IA32_EMULATION))]
-    __ia32_sys_memfd_create => surface::memfd::__ia32_sys_memfd_create, kept;
-
-    // A namespace's root may reboot the namespace, and nothing else.
-    #[cfg(CONFIG_X86_64)]
-    __x64_sys_reboot => surface::reboot::__x64_sys_reboot, kept;
-    #[cfg(CONFIG_IA32_EMULATION)]
-    __ia32_sys_reboot => surface::reboot::__ia32_sys_reboot, kept;
 }

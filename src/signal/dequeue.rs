@@ -84,6 +84,7 @@ fn dequeue_by_init(mut siglock: OwnSiglock<'_>, info: &Siginfo, type_: &Cell<pid
     if siglock.me().active_ns().is_initial() {
         return dequeue(&mut siglock, None, info, type_);
     }
+    ptrace::take_back(siglock.me());
     loop {
         let locked = siglock.locked();
         let next = Next::of(&locked);
@@ -118,7 +119,7 @@ fn dequeue_by_init(mut siglock: OwnSiglock<'_>, info: &Siginfo, type_: &Cell<pid
         let sender = sender.filter(|_| settings::is_two_sided(me.active_ns()));
         let immutable = me.action_flags(sig) & bindings::SA_IMMUTABLE as c_ulong != 0;
         if !immutable && sig != SIGKILL && me.ptrace() != 0 {
-            ptrace::hand_over(me, sender, type_.get());
+            ptrace::hand_over(me, sig, sender, type_.get());
             return sig;
         }
         let sig = take(siglock.reborrow(), sig, info, sender);

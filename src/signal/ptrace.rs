@@ -30,10 +30,7 @@ use crate::{
         wrap_kept, //
     },
     imports::kernel_fn,
-    module::{
-        keep,
-        Loaded, //
-    },
+    module::keep,
     object::{
         fields,
         FromC,
@@ -51,7 +48,7 @@ use kernel::{
 };
 
 /// In `task_struct.ptrace_message`, which is 0 but during a stop: `dequeue_signal` has just taken a signal that
-/// `ptrace_stop` is about to show to the tracer, under one hold of the `siglock`.
+/// `ptrace_stop` is about to show to the tracer, under one hold of the `siglock`. Its number is in the second byte.
 const HANDED_OVER: c_ulong = 0x7069_646e_7300_0000;
 /// The signal came from outside.
 const OUTSIDE: c_ulong = 1;
@@ -79,15 +76,14 @@ fields! {
 /// What a stop that is not about a signal shows.
 const SIGTRAP: c_int = bindings::SIGTRAP as c_int;
 
-/// Tells [`ptrace_stop`] about the signal that `me`, the current init, has dequeued, and leaves it a reference to the
-/// module: it stays there for as long as the tracer likes. If the module goes, nobody is told, and the stop is
-/// the kernel's alone.
-pub(super) fn hand_over(me: &Thread, sender: Option<Sender>, type_: pid_type) {
-    let Some(loaded) = Loaded::get() else {
-        return;
-    };
-    loaded.into_raw();
-    let mut message = HANDED_OVER;
+/// The mark of a signal of which nothing else is known.
+fn mark_of(sig: c_int) -> c_ulong {
+    HANDED_OVER | (sig as c_ulong) << 8
+}
+
+/// Tells [`ptrace_stop`] about the signal `sig` that `me`, the current init, has dequeued.
+pub(super) fn hand_over(me: &Thread, sig: c_int, sender: Option<Sender>, type_: pid_type) {
+    let mut message = mark_of(sig);
     message |= match sender {
         Some(Sender::Ancestor) => OUTSIDE,
         Some(Sender::Inside) => INSIDE,
@@ -99,21 +95,35 @@ pub(super) fn hand_over(me: &Thread, sender: Option<Sender>, type_: pid_type) {
     me.ptrace_message().set(message);
 }
 
-/// The condition of the hook on `ptrace_stop`: whether the current task is an init that shows a signal to its tracer. The
-/// reference to the module is left by [`hand_over`], or, for a fault, here.
+/// Takes back what no stop has followed: the compiler may have made the first lines of `ptrace_stop`, which return to
+/// whom somebody kills or sets free, part of its callers.
+pub(super) fn take_back(me: &Thread) {
+    let message = me.ptrace_message();
+    if message.get() & !0xffff == HANDED_OVER {
+        message.set(0);
+    }
+}
+
+/// The condition of the hook on `ptrace_stop`: whether the current task is an init that shows a signal to its tracer. Leaves
+/// a reference to the module: it stays there for as long as the tracer likes. If the module goes, the stop is the
+/// kernel's alone.
 pub(crate) fn shows_signal(registers: &Registers) -> bool {
     let me = Current::get();
-    let is_handed_over = me.message() & !(OUTSIDE | INSIDE | SHARED) == HANDED_OVER;
-    is_handed_over
+    let shows = shows_handed_over(registers)
         || me.ptrace() != 0
             && me.signal().flags() & bindings::SIGNAL_UNKILLABLE != 0
             && shows_fault(registers)
             && !me.active_ns().is_initial()
-            && settings::is_two_sided(me.active_ns())
-            && keep(registers)
+            && settings::is_two_sided(me.active_ns());
+    shows && keep(registers)
 }
 
 when! {
+    /// Whether `ptrace_stop` shows the signal that was handed over.
+    fn shows_handed_over(shown: c_int = 0) {
+        Current::get().message() & !(OUTSIDE | INSIDE | SHARED) == mark_of(shown)
+    }
+
     /// Whether `ptrace_stop` shows a fault: what the kernel takes from the queue without passing `dequeue_signal`.
     fn shows_fault(shown: c_int = 0, why: c_int = 1, info: Option<&Siginfo> = 3) {
         // A stop that is not about a signal has SIGTRAP in both places.

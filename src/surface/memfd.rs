@@ -5,10 +5,7 @@
 
 use super::{
     noexec,
-    syscall::{
-        system_call,
-        Call, //
-    },
+    syscall::Call, //
 };
 use crate::{
     bindings::{
@@ -33,14 +30,12 @@ const _: () = assert!(
         && noexec::SCOPE_ENFORCED == bindings::MEMFD_NOEXEC_SCOPE_NOEXEC_ENFORCED as i32
 );
 
-system_call!(memfd_create, by memfd_create);
-
 /// May sleep. A refusal is logged, as in mainline: `EACCES` if the file may be executed and no such files are allowed.
-fn memfd_create(call: Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_long {
+pub(crate) fn memfd_create(call: Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_long {
     let [_, flags, _] = call.arguments();
     let scope = memfd_noexec_scope(Current::get().active_ns());
     match noexec::flags_in(scope, flags as u32) {
-        Ok(flags) => call.pass_on_with::<1>(flags as usize),
+        Ok(flags) => call.pass_on_with(1, flags as usize),
         Err(noexec::Refused) => {
             kernel_fn::log_memfd_refused(scope);
             EACCES.to_errno() as c_long

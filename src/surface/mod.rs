@@ -8,9 +8,9 @@ pub(crate) mod bpf;
 mod file;
 #[cfg(CONFIG_FUSE_FS = "y")]
 pub(crate) mod fuse;
-#[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_X86_64))]
+#[cfg(CONFIG_MEMFD_CREATE)]
 pub(crate) mod memfd;
-#[cfg(all(CONFIG_MEMFD_CREATE, CONFIG_X86_64))]
+#[cfg(CONFIG_MEMFD_CREATE)]
 mod noexec;
 pub(crate) mod nsfs;
 #[cfg(CONFIG_PERF_EVENTS)]
@@ -20,13 +20,10 @@ pub(crate) mod pidfd;
 pub(crate) mod pidns_option;
 pub(crate) mod procfs;
 pub(crate) mod procns;
-#[cfg(CONFIG_X86_64)]
 pub(crate) mod reboot;
-#[cfg(CONFIG_X86_64)]
 pub(crate) mod setns;
 pub(crate) mod status;
-#[cfg(CONFIG_X86_64)]
-mod syscall;
+pub(crate) mod syscall;
 mod sysctl;
 #[cfg(CONFIG_SYSVIPC)]
 pub(crate) mod sysvipc;

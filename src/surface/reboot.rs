@@ -5,10 +5,7 @@
 //! The kernel's system call was compiled without that: the root of a namespace, who has the
 //! capability there, would reboot the machine.
 
-use super::syscall::{
-    self,
-    system_call, //
-};
+use super::syscall::Call;
 use crate::{
     bindings::{
         self,
@@ -70,10 +67,8 @@ setters! {
     }
 }
 
-system_call!(reboot, by reboot);
-
 /// May sleep, and not return.
-fn reboot(call: syscall::Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_long {
+pub(crate) fn reboot(call: Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_long {
     let current = Current::get();
     let ns = current.active_ns();
     if ns.is_initial() {

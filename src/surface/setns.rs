@@ -6,13 +6,7 @@
 //! it was compiled to `EINVAL`, so all of it is here: every namespace is checked in mainline's
 //! order, and the task changes over only when none is refused.
 
-use super::{
-    syscall::{
-        system_call,
-        Call, //
-    },
-    unshare::create_new_namespaces,
-};
+use super::{syscall::Call, unshare::create_new_namespaces};
 use crate::{
     bindings::{
         self,
@@ -81,10 +75,8 @@ fn known() -> u32 {
     })
 }
 
-system_call!(setns, by setns);
-
 /// May sleep.
-fn setns(call: Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_long {
+pub(crate) fn setns(call: Call<'_, impl FnOnce(&Cell<pt_regs>) -> c_long>) -> c_long {
     let [fd, flags, _] = call.arguments().map(|argument| argument as u32);
     match by_pidfd(fd, flags) {
         Some(Ok(())) => 0,

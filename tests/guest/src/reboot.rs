@@ -4,10 +4,10 @@ use nix::errno::Errno;
 
 use crate::channel::Channel;
 use crate::clone::{Clone, NEWPID};
-use crate::compat::call32;
 use crate::harness::Test;
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_BOOT};
 use crate::process::{echo, fork, new_ns, sleep_for_ever, End};
+use crate::processor::{call32, wants_call32};
 
 pub const TESTS: &[Test] = tests![
     restart_by_init,
@@ -205,6 +205,7 @@ fn not_by_root_of_an_inner_user_namespace() {
 
 /// This system call has two entries: a namespace's root must find both the same.
 fn by_the_system_call_of_32_bit_programs() {
+    wants_call32();
     const REBOOT: i32 = 88;
     let reboot32 = |command| call32(REBOOT, [MAGIC1, MAGIC2, command]);
     let init = new_ns(|_| {

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use crate::channel::{retry, Channel};
+use crate::processor::handler_steps;
 use crate::signal_state;
 
 /// What a handler saw.
@@ -62,7 +63,8 @@ pub fn next() -> Caught {
     }
 }
 
-extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    handler_steps(signal, info, context);
     // SAFETY: the kernel gives a valid siginfo; `write` is async-signal-safe, and errno is kept.
     unsafe {
         let errno = *libc::__errno_location();

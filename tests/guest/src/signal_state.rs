@@ -4,6 +4,8 @@
 
 use nix::errno::Errno;
 
+use crate::processor::pidns_test_restorer;
+
 /// A handler that is told who sent the signal.
 pub type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
 
@@ -17,16 +19,6 @@ struct Action {
 }
 
 const SA_RESTORER: i32 = 0x0400_0000;
-
-std::arch::global_asm!(
-    ".globl pidns_test_restorer",
-    "pidns_test_restorer:",
-    "mov eax, 15",
-    "syscall"
-);
-extern "C" {
-    fn pidns_test_restorer();
-}
 
 /// Whether nobody can catch, ignore or block the signal.
 pub fn is_kernel_only(signal: i32) -> bool {

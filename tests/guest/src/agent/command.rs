@@ -13,6 +13,7 @@ use crate::harness::this_program;
 use crate::process::{
     attempt_fork, errno_of, fork, pid, ppid, quit, tid, touch_null, wait_for, wait_for_message, End,
 };
+use crate::processor::breakpoint;
 use crate::random::Random;
 use crate::send_signal::{send_by_timer, Forgery, SendCall, SEND_CALLS};
 use crate::signal_state::{self, sigset};
@@ -182,8 +183,7 @@ impl Command {
                 return errno_of(Forgery { code, pid: 0 }.queue_to_thread(pid(), signal))
             }
             Command::Fault() => touch_null(),
-            // SAFETY: the trap only raises a signal.
-            Command::Break() => unsafe { std::arch::asm!("int3") },
+            Command::Break() => breakpoint(),
             Command::SendByChild(call, signal) => return send_by_child(call, signal),
             Command::Take(signal) => return take(signal),
             Command::LimitQueue(most) => {

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering::SeqCst};
 
+use crate::processor::handler_steps;
+
 #[repr(C)]
 pub struct Record {
     pub count: AtomicI32,
@@ -49,7 +51,8 @@ impl Record {
     }
 }
 
-pub extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+pub extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    handler_steps(signal, info, context);
     let record = Record::of_this_process();
     record.signal.store(signal, SeqCst);
     // SAFETY: the kernel passes a valid siginfo.

@@ -5,7 +5,6 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::errno::Errno;
 
 use crate::clone::{Clone, NEWPID};
-use crate::compat::call32;
 use crate::harness::Test;
 use crate::ns_file::{inode_of, setns, NsFile};
 use crate::privilege::become_nobody;
@@ -13,6 +12,7 @@ use crate::process::{
     fork, new_ns, pid, pidfd_open, sleeping_thread, unshare, unshare_pid, wait_for_message,
     wait_for_zombie, End,
 };
+use crate::processor::{call32, wants_call32};
 
 use super::maker;
 
@@ -120,6 +120,7 @@ fn of_a_thread() {
 }
 
 fn by_the_system_call_of_32_bit_programs() {
+    wants_call32();
     const SETNS: i32 = 346;
     let init = new_ns(wait_for_message);
     let pidfd = init.pidfd();

@@ -4,6 +4,7 @@ use nix::errno::Errno;
 
 use crate::harness::Test;
 use crate::process::{echo, fork, new_ns, sleep_for_ever, touch_null, Child, End};
+use crate::processor::{bad_instruction, breakpoint};
 use crate::send_signal::send_by_timer;
 use crate::signal_capture;
 use crate::signal_state;
@@ -128,14 +129,12 @@ fn a_null_pointer_ends_init() {
 }
 
 fn a_bad_instruction_ends_init() {
-    // SAFETY: none; the fault is the test.
-    let init = init_that(|| unsafe { std::arch::asm!("ud2") });
+    let init = init_that(bad_instruction);
     check!(init.wait(), End::Killed(libc::SIGILL));
 }
 
 fn a_breakpoint_ends_init() {
-    // SAFETY: the trap only raises a signal.
-    let init = init_that(|| unsafe { std::arch::asm!("int3") });
+    let init = init_that(breakpoint);
     check!(init.wait(), End::Killed(libc::SIGTRAP));
 }
 
@@ -150,8 +149,7 @@ fn a_fault_that_is_blocked_ends_init() {
 fn a_fault_with_a_handler() {
     let init = new_ns(|channel| {
         signal_capture::capture(&[libc::SIGTRAP]);
-        // SAFETY: the trap only raises a signal, which is caught.
-        unsafe { std::arch::asm!("int3") };
+        breakpoint();
         channel.send(signal_capture::next().signal);
         echo(channel);
     });

@@ -6,11 +6,11 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use nix::errno::Errno;
 
-use crate::compat::call32;
 use crate::harness::Test;
 use crate::ns_file::NsFile;
 use crate::privilege::{become_nobody, drop_capability, CAP_SYS_ADMIN};
 use crate::process::{eventually, fork, new_ns};
+use crate::processor::{call32, wants_call32, MAP_LOW};
 
 use super::{get, inside, set};
 
@@ -50,9 +50,8 @@ fn create32(flags: u32) -> nix::Result<(bool, i32)> {
     const MEMFD_CREATE: i32 = 356;
     // SAFETY: the mapping is new, as long as is said, and holds an empty string; the descriptor is new.
     unsafe {
-        let (low, access) = (libc::MAP_32BIT, libc::PROT_READ);
-        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | low;
-        let name = libc::mmap(std::ptr::null_mut(), 4096, access, kind, -1, 0);
+        let (access, kind) = (libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let name = libc::mmap(std::ptr::null_mut(), 4096, access, kind | MAP_LOW, -1, 0);
         let result = call32(MEMFD_CREATE, [name as u32, flags, 0]);
         libc::munmap(name, 4096);
         Ok(nature(OwnedFd::from_raw_fd(result?)))
@@ -203,6 +202,7 @@ fn what_the_third_scope_does() {
 }
 
 fn by_the_system_call_of_32_bit_programs() {
+    wants_call32();
     inside(|_| {
         check!(create32(0), create(0));
         check!(create32(MFD_EXEC | MFD_NOEXEC_SEAL), Err(Errno::EINVAL));

@@ -15,6 +15,7 @@ use crate::agent::Command;
 use crate::harness::Test;
 use crate::mode;
 use crate::process::{wait_event, wait_status};
+use crate::processor::tracer_steps;
 
 use Signal::{SIGSEGV, SIGTERM, SIGTRAP, SIGUSR1};
 
@@ -122,6 +123,7 @@ fn a_breakpoint() {
     subject.init.set_default(libc::SIGTRAP);
     subject.init.tell(Command::Break());
     wait_for_signal(number, SIGTRAP);
+    tracer_steps(number);
     go_on(number, None);
     check!(subject.init.receive(), 0, "the answer after one cancelled");
     subject.inside(libc::SIGTRAP);

@@ -44,7 +44,7 @@ pub fn findings(config: &Config, release: Option<&str>) -> Vec<Finding> {
     let takeover = config.is_built_in("PID_NS");
     let mut findings = vec![
         version(release.or(config.version.as_deref()), takeover),
-        architecture(config, takeover),
+        architecture(config),
     ];
     for (symbol, more) in NEEDED {
         if !config.is_built_in(symbol) {
@@ -107,14 +107,11 @@ pub fn series(release: &str) -> String {
     format!("{}.{}", next(), next())
 }
 
-fn architecture(config: &Config, takeover: bool) -> Finding {
-    match (config.is_built_in("X86_64"), takeover) {
+fn architecture(config: &Config) -> Finding {
+    match (config.is_built_in("X86_64"), config.is_built_in("ARM64")) {
         (true, _) => Finding::new(Level::Ok, "x86-64"),
-        (_, true) => Finding::new(Level::Note, "not x86-64: it is not refused, and nobody has tried it"),
-        _ => Finding::new(
-            Level::No,
-            "not x86-64, for which alone it brings pid namespaces: build the kernel with CONFIG_PID_NS",
-        ),
+        (_, true) => Finding::new(Level::Ok, "arm64"),
+        _ => Finding::new(Level::No, "neither x86-64 nor arm64: it is for these"),
     }
 }
 
@@ -251,9 +248,8 @@ mod tests {
 
     #[test]
     fn other_architectures() {
-        let arm = GOOD.replace("X86_64", "ARM64");
-        assert!(fits(&arm, "7.3.4"));
-        assert!(!fits(&arm.replace("CONFIG_PID_NS=y\n", ""), "7.3.4"));
+        assert!(fits(&GOOD.replace("X86_64", "ARM64"), "7.3.4"));
+        assert!(!fits(&GOOD.replace("X86_64", "RISCV"), "7.3.4"));
     }
 
     /// What Kbuild and DKMS refuse is refused here.
@@ -265,7 +261,9 @@ mod tests {
                 .iter()
                 .map(|it| it.0)
                 .chain(FORBIDDEN.iter().map(|it| it.0));
-            listed.chain(["PID_NS", "X86_64"]).any(|it| it == symbol)
+            listed
+                .chain(["PID_NS", "X86_64", "ARM64"])
+                .any(|it| it == symbol)
         };
         let before = kbuild.split("pidns-bindings :=").next().unwrap();
         for line in before

@@ -102,6 +102,13 @@ fn looked_up(wanted: &[Symbol], table: &str) -> Vec<Finding> {
     for it in wanted {
         let count = counts.get(it.name.as_str()).copied().unwrap_or(0);
         let text = match count {
+            0 if it
+                .rest
+                .as_deref()
+                .is_some_and(|rest| counts.get(rest) == Some(&1)) =>
+            {
+                continue
+            }
             0 => format!("this kernel has no {}", it.name),
             1 if it.hooked && has_part(&counts, &it.name) => {
                 format!("this kernel's compiler has split {}", it.name)
@@ -185,6 +192,7 @@ mod tests {
         let name = name.to_owned();
         Symbol {
             name,
+            rest: None,
             hooked,
             optional,
         }
@@ -215,6 +223,13 @@ mod tests {
         ] {
             assert_eq!(looked_up(&wanted, &table)[0].level, level, "{table}");
         }
+        let mut stop = symbol("stop", true, false);
+        let rest = "0 t stop.part.0\n";
+        assert_eq!(levels(&looked_up(&[stop.clone()], rest)), [Level::No]);
+        stop.rest = Some("stop.part.0".to_owned());
+        assert_eq!(levels(&looked_up(&[stop.clone()], rest)), [Level::Ok]);
+        let both = format!("{rest}0 t stop\n");
+        assert_eq!(levels(&looked_up(&[stop], &both)), [Level::No]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use super::{config::Config, kernel::has_jumps};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Symbol {
     pub name: String,
+    /// What the rest of it may be called, if the compiler has made its beginning part of the callers.
+    pub rest: Option<String>,
     pub hooked: bool,
     /// Without it the module does without a part.
     pub optional: bool,
@@ -28,27 +30,32 @@ const SUPPLY: [(&str, bool); 2] = [
     (include_str!("../../../../src/imports/supply.rs"), false),
 ];
 
+const X86: (&str, bool) = (include_str!("../../../../src/hooks/arch/x86.rs"), false);
+const ARM64: (&str, bool) = (include_str!("../../../../src/hooks/arch/arm64.rs"), false);
+
 /// All that it looks up in a kernel of this configuration.
 pub fn wanted(config: &Config) -> Vec<Symbol> {
-    let own = if config.is_built_in("PID_NS") {
-        TAKEOVER
+    let (own, arch) = if config.is_built_in("PID_NS") {
+        (TAKEOVER, None)
+    } else if config.is_built_in("ARM64") {
+        (SUPPLY, Some(ARM64))
     } else {
-        SUPPLY
+        (SUPPLY, Some(X86))
     };
-    let texts = BOTH.into_iter().chain(own);
+    let texts = BOTH.into_iter().chain(own).chain(arch);
     texts
         .flat_map(|(text, optional)| table(text, optional, config))
         .collect()
 }
 
-/// What stands in the tables `hooks!` and `imports!` of a source, and its data (`Data::new`).
+/// What stands in the tables `hooks!`, `system_calls!` and `imports!` of a source, and its data (`Data::new`).
 fn table(text: &str, optional: bool, config: &Config) -> Vec<Symbol> {
     let mut symbols = Vec::new();
     let mut place = "";
     let mut applies = true;
     for line in text.lines() {
         match line {
-            "hooks! {" | "imports! {" => place = line,
+            "hooks! {" | "system_calls! {" | "imports! {" => place = line,
             "}" => place = "",
             _ => {}
         }
@@ -66,15 +73,19 @@ fn table(text: &str, optional: bool, config: &Config) -> Vec<Symbol> {
         let datum = line
             .split_once("Data::new(c\"")
             .and_then(|it| it.1.split('"').next());
+        let part = rest
+            .strip_prefix(" or c\"")
+            .and_then(|it| it.split('"').next());
         let name = match place {
-            "hooks! {" if rest.starts_with(" => ") => Some(word),
+            "hooks! {" | "system_calls! {" if rest.contains(" => ") => Some(word),
             "imports! {" if rest.starts_with([';', '(', '<']) => Some(word),
             _ => datum,
         };
         if let Some(name) = name.filter(|name| applies && !name.is_empty()) {
             symbols.push(Symbol {
                 name: name.to_owned(),
-                hooked: place == "hooks! {",
+                rest: part.map(str::to_owned),
+                hooked: place != "imports! {" && datum.is_none(),
                 optional,
             });
         }
@@ -130,6 +141,11 @@ mod tests {
             assert!(with.iter().any(|it| it == name), "{name}");
             assert!(!without.iter().any(|it| it == name), "{name}");
         }
+        let arm64 = names("CONFIG_ARM64=y\nCONFIG_MEMFD_CREATE=y\n");
+        for name in ["__arm64_sys_setns", "__arm64_sys_memfd_create", "alloc_pid"] {
+            assert!(arm64.iter().any(|it| it == name), "{name}");
+        }
+        assert!(!arm64.iter().any(|it| it == "__x64_sys_setns"));
         // Their options are not set.
         for name in [
             "fuse_conn_init",
