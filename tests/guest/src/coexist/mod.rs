@@ -19,6 +19,7 @@ use crate::harness::kernel;
 use crate::load::{load_with, make_sure, unload_soon};
 use crate::mode;
 use crate::process::{check_stops, fork, sleep_for_ever, unshare};
+use crate::processor::JUMPS;
 use crate::report::skip;
 use crate::takeover::{check_one_sided, check_two_sided, new_init};
 
@@ -38,7 +39,7 @@ const fn hooked(name: &'static str, original: bool, jumps: bool) -> Hooked {
     Hooked {
         name,
         original,
-        jumps,
+        jumps: jumps && JUMPS,
     }
 }
 

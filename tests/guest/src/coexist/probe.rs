@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{functions, meet, start, Counters, Hooked, Module, Other, TRACEFS};
 use crate::harness::Test;
 use crate::mode;
+use crate::processor::PATCHED;
 
 pub const TESTS: &[Test] = tests![120;
     probes_first,
@@ -14,8 +15,6 @@ pub const TESTS: &[Test] = tests![120;
 ];
 
 const GROUP: &str = "coexist";
-/// How long the instruction is that ftrace patches.
-const PATCHED: u64 = 5;
 
 /// Three probes of each of [`functions`], until this is dropped.
 pub struct Probes(Counters);

@@ -17,6 +17,12 @@ extern "C" {
     pub fn pidns_test_restorer();
 }
 
+/// How many bytes are patched at a function's entry: two instructions.
+pub const PATCHED: u64 = 2 * INSTRUCTION;
+
+/// Whether the module makes a hooked function jump.
+pub const JUMPS: bool = false;
+
 /// No instruction at all.
 pub fn bad_instruction() {
     // SAFETY: it faults, and nothing else.

@@ -6,5 +6,5 @@ mod own;
 
 pub use own::{
     bad_instruction, breakpoint, call32, handler_steps, pidns_test_restorer, tracer_steps,
-    wants_call32, MAP_LOW,
+    wants_call32, JUMPS, MAP_LOW, PATCHED,
 };

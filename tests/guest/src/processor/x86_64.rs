@@ -14,6 +14,12 @@ extern "C" {
     pub fn pidns_test_restorer();
 }
 
+/// How many bytes are patched at a function's entry.
+pub const PATCHED: u64 = 5;
+
+/// Whether the module makes a hooked function jump.
+pub const JUMPS: bool = true;
+
 /// No instruction at all.
 pub fn bad_instruction() {
     // SAFETY: it faults, and nothing else.
