@@ -18,13 +18,13 @@ SHIM(void, set_ip, (struct ftrace_regs *fregs, unsigned long ip),
 SHIM(unsigned long, argument, (struct ftrace_regs *fregs, unsigned int nr),
      return ftrace_regs_get_argument(fregs, nr))
 SHIM(void, bind, (struct static_call_key *key, void *trampoline, void *address), PIDNS_BIND(key, trampoline, address))
-/* Whether a call, or a jump that ends a function, is at @at, and leads to the function at @function or to its padding. */
-SHIM(bool, leads_to, (unsigned long at, unsigned long function),
+/* Where the call, or the jump that ends a function, leads that may be at @at; 0 if there is none. */
+SHIM(unsigned long, leads_to, (unsigned long at),
      u8 code[PIDNS_CALL_SIZE];
-     if (copy_from_kernel_nofault(code, (void *)at, sizeof(code)))
-	     return false;
-     unsigned long target = PIDNS_TARGET(code, at);
-     return target + 64 >= function && target <= function + 16)
+     return copy_from_kernel_nofault(code, (void *)at, sizeof(code)) ? 0 : PIDNS_TARGET(code, at))
+/* Whether a call that leads to @target is one of the function at @function. */
+SHIM(bool, enters, (unsigned long target, unsigned long function),
+     return target + PIDNS_PADDING >= function && target <= function + PIDNS_LANDING)
 SHIM(unsigned int, instruction_step, (void), return PIDNS_STEP)
 SHIM(int, security_locked_down, (unsigned int what), return security_locked_down(what))
 

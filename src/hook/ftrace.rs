@@ -31,8 +31,9 @@ counted! {
 exports! {
     // May sleep.
     msleep(milliseconds: u32) = msleep;
-    // Whether the kernel's instruction at an address leads to a function, and the least distance of two.
-    leads_to(place: usize, function: usize) -> bool = pidns_leads_to;
+    // Where the instruction at an address leads, if it can be read; whether that is a function; the least distance of two.
+    leads_to(place: usize) -> usize = pidns_leads_to;
+    enters(target: usize, function: usize) -> bool = pidns_enters;
     instruction_step() -> u32 = pidns_instruction_step;
     // A query of the security modules. May sleep.
     security_locked_down(what: u32) -> c_int = pidns_security_locked_down;

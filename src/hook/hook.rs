@@ -19,8 +19,9 @@ pub(crate) struct Hook {
     pub(crate) name: &'static CStr,
     /// What the compiler calls the rest of it, where it has made the beginning part of the callers and that does not matter.
     pub(crate) rest: Option<&'static CStr>,
-    /// Functions of its own file that call it: a compiler might make it a part of them.
-    pub(crate) callers: &'static [&'static CStr],
+    /// Functions of its own file that call it: a compiler might make it a part of them. Of each row the first that there is: it
+    /// may itself be a part of the next.
+    pub(crate) callers: &'static [&'static [&'static CStr]],
     pub(crate) replacement: *const c_void,
     /// The call of the original, if the replacement calls it.
     pub(crate) original: Option<Call>,
@@ -52,7 +53,7 @@ impl Hook {
             ));
         }
         for caller in self.callers {
-            if !symbol::calls(caller, address)? {
+            if !symbol::calls(caller, address) {
                 return Err(refuse(
                     "this kernel's compiler has made a part of its callers of",
                     self.name,
@@ -172,14 +173,15 @@ macro_rules! condition {
 ///
 /// With `or c"name.part.0"` it is what is called so, where the compiler has made the beginning of the function part of its callers.
 ///
-/// With `in c"caller"…` the load makes sure that these call it, where it stands in the same file as they.
+/// With `in c"caller", …` the load makes sure that these call it, where it stands in the same file as they; with
+/// `c"caller" | c"its caller"`, that the first does which the compiler has left.
 ///
 /// With `when condition` the calls to which that does not apply go to the original at once, too; that of a `kept` one
 /// leaves the reference.
 macro_rules! hooks {
     ($(
         $(#[$cfg:meta])*
-        $name:ident $(or $rest:literal)? $(in $($caller:literal)+)? => $replacement:path, $kind:ident $(when $when:path)?;
+        $name:ident $(or $rest:literal)? $(in $($($caller:literal)|+),+)? => $replacement:path, $kind:ident $(when $when:path)?;
     )*) => {
         const COUNT: usize = [$($(#[$cfg])* stringify!($name)),*].len();
 
@@ -193,7 +195,7 @@ macro_rules! hooks {
                     Err(_) => c"",
                 },
                 rest: $crate::hook::rest!($($rest)?),
-                callers: &[$($($caller),+)?],
+                callers: &[$($(&[$($caller),+]),+)?],
                 replacement: $crate::hook::replacement!($replacement, $kind) as *const ::core::ffi::c_void,
                 original: $crate::hook::original!($name $kind),
                 when: $crate::hook::condition!($kind $($when)?),

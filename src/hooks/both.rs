@@ -20,5 +20,5 @@ hooks! {
     dequeue_signal in c"get_signal" => signal::dequeue_signal, wrapped;
     exit_signals => signal::exit_signals, wrapped;
     do_notify_parent => signal::do_notify_parent, wrapped;
-    ptrace_stop or c"ptrace_stop.part.0" => signal::ptrace_stop, kept when signal::shows_signal;
+    ptrace_stop or c"ptrace_stop.part.0" in c"ptrace_signal" | c"get_signal" => signal::ptrace_stop, kept when signal::shows_signal;
 }

@@ -13,7 +13,7 @@ hooks! {
     pidfs_free_pid => pid::pidfs_free_pid, wrapped;
 
     // A namespace's life: created, held, reaped.
-    create_new_namespaces in c"copy_namespaces" c"unshare_nsproxy_namespaces" => surface::unshare::create_new_namespaces, wrapped;
+    create_new_namespaces in c"copy_namespaces", c"unshare_nsproxy_namespaces" => surface::unshare::create_new_namespaces, wrapped;
     nsproxy_ns_active_get => namespace::nsproxy::nsproxy_ns_active_get, wrapped;
     nsproxy_ns_active_put => namespace::nsproxy::nsproxy_ns_active_put, wrapped;
     exit_tasks_rcu_start => namespace::reaper::exit_tasks_rcu_start, wrapped;
@@ -32,7 +32,7 @@ hooks! {
     #[cfg(CONFIG_BPF_SYSCALL)]
     fini_seq_pidns => surface::bpf::fini_seq_pidns, wrapped;
     #[cfg(CONFIG_FUSE_FS = "y")]
-    fuse_conn_init => surface::fuse::fuse_conn_init, wrapped;
+    fuse_conn_init in c"fuse_get_tree" => surface::fuse::fuse_conn_init, wrapped;
     #[cfg(CONFIG_FUSE_FS = "y")]
     fuse_free_conn => surface::fuse::fuse_free_conn, wrapped;
     #[cfg(CONFIG_CUSE = "y")]

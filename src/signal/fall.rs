@@ -32,7 +32,10 @@ use crate::{
     },
     task::Current,
 };
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{
+    fence,
+    Ordering, //
+};
 use kernel::{
     prelude::*,
     sync::rcu,
@@ -68,6 +71,8 @@ pub(super) fn begin(ns: &PidNs, sig: c_int, sender: Sender) {
             let is_to_group = to_group == (sig as u32) << TO_GROUP_SHIFT;
             to_group | sig as u32 | if is_to_group { GROUP } else { 0 }
         });
+        // Before the group's exit, which comes next: it is looked at without a lock ([`of_init`]).
+        fence(Ordering::Release);
     }
 }
 
@@ -97,6 +102,8 @@ fn change(ns: &PidNs, f: impl Fn(u32) -> u32) {
 /// or does nothing if another thread does. May sleep for the time of grace; the module is kept meanwhile.
 #[inline]
 pub(super) fn of_init(me: &Current) {
+    // What was written before the exit that the caller has seen.
+    fence(Ordering::Acquire);
     let ns = me.active_ns();
     if !ns.is_initial() && me.tgid().is_init() {
         begin_to_wait(me, ns);

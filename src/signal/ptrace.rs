@@ -174,13 +174,14 @@ fn stop(
 ) -> c_int {
     let me = siglock.me();
     let handed = me.ptrace_message().replace(0);
-    let attached = is_attached(me);
-    let mut tracer_outside = attached && is_traced_from_outside(me);
+    let cred = me.ptracer_cred();
+    let mut tracer_outside = !cred.is_null() && is_traced_from_outside(me);
 
     let sig = original(&mut siglock);
     let me = siglock.me();
-    if !attached && me.ptrace() != 0 {
-        // Somebody was about to attach when the stop began. If nobody traces it now, nobody has put a signal in its place.
+    if me.ptrace() != 0 && (cred.is_null() || me.ptracer_cred() == cred) {
+        // Who traces it now is who did when the stop began, or was about to attach then: that may be seen by halves, and
+        // has taken the `siglock` since. If nobody traces it now, nobody has put a signal in its place.
         tracer_outside = is_attached(me) && is_traced_from_outside(me);
     }
     let Some(info) = info else {

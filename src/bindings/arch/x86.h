@@ -11,6 +11,9 @@
 #define PIDNS_TARGET(code, at) \
 	((code)[0] == 0xe8 || (code)[0] == 0xe9 ? (at) + 5 + (s32)get_unaligned_le32((code) + 1) : 0)
 #define PIDNS_CALL_SIZE 5
+/* It may lead to padding in front of a function (call depth tracking), or behind its landing pad. */
+#define PIDNS_PADDING 64
+#define PIDNS_LANDING 16
 #define PIDNS_STEP 1
 
 /* System calls, of 64-bit and of 32-bit programs. */

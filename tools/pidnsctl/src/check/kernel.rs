@@ -110,6 +110,10 @@ pub fn series(release: &str) -> String {
 fn architecture(config: &Config) -> Finding {
     match (config.is_built_in("X86_64"), config.is_built_in("ARM64")) {
         (true, _) => Finding::new(Level::Ok, "x86-64"),
+        (_, true) if !config.is_built_in("DYNAMIC_FTRACE_WITH_CALL_OPS") => Finding::new(
+            Level::No,
+            "arm64 without CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS: build the kernel without CONFIG_CFI and CONFIG_CC_OPTIMIZE_FOR_SIZE",
+        ),
         (_, true) => Finding::new(Level::Ok, "arm64"),
         _ => Finding::new(Level::No, "neither x86-64 nor arm64: it is for these"),
     }
@@ -248,7 +252,10 @@ mod tests {
 
     #[test]
     fn other_architectures() {
-        assert!(fits(&GOOD.replace("X86_64", "ARM64"), "7.3.4"));
+        let arm64 = GOOD.replace("X86_64", "ARM64");
+        assert!(!fits(&arm64, "7.3.4"));
+        let call_ops = "CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS=y\n";
+        assert!(fits(&format!("{arm64}{call_ops}"), "7.3.4"));
         assert!(!fits(&GOOD.replace("X86_64", "RISCV"), "7.3.4"));
     }
 

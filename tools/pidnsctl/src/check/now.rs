@@ -139,7 +139,7 @@ fn has_part(counts: &BTreeMap<&str, usize>, name: &str) -> bool {
     parts
         .take_while(|(part, _)| part.starts_with(&start))
         .flat_map(|(part, _)| part.split('.').skip(1))
-        .any(|suffix| matches!(suffix, "part" | "isra" | "constprop"))
+        .any(|suffix| matches!(suffix, "part" | "isra" | "constprop" | "specialized"))
 }
 
 /// Who holds the functions already.
