@@ -78,9 +78,10 @@ def counted(path, name):
 
 
 def document(directory, stock_release, native_release):
-    native, takeover, supply, bare, stock = (
-        read(directory / name) for name in ["native", "takeover", "supply", "bare", "stock"]
-    )
+    columns = ["native", "takeover", "supply", "bare", "stock"]
+    native, takeover, supply, bare, stock = (read(directory / name) for name in columns)
+    arm64 = {name: read(directory / f"{name}-arm64") for name in columns}
+    native_depth, supply_depth = (read(directory / f"{name}-arm64-depth") for name in ["native", "supply"])
     load = read(directory / "load")
     return f"""# What it costs
 
@@ -136,7 +137,26 @@ patched while it runs; so a tracepoint that is off costs a comparison here, and 
 | work | native | takeover | supply |
 | --- | --- | --- | --- |
 {chr(10).join(kernels(native, [takeover, supply]))}
+
+## arm64
+
+There every hook goes by ftrace's redirect ([ARCHITECTURE.md](ARCHITECTURE.md#processors)), which is some hundred instructions a call; so what
+is quick costs more than in mainline, and only depth is a gain.
+
+{chr(10).join(levels(native_depth, supply_depth))}
+| work | native | takeover | supply | Debian's, without the module | with it |
+| --- | --- | --- | --- | --- | --- |
+{chr(10).join(side_by_side(arm64))}
 """
+
+
+def side_by_side(columns):
+    """Rows of two controls, each with what is compared with it."""
+    native, bare = columns["native"], columns["bare"]
+    for name, work in native.items():
+        cells = [cell(work[0])] + [cell(columns[it][name][0], work[0]) for it in ("takeover", "supply")]
+        cells += [cell(bare[name][0]), cell(columns["stock"][name][0], bare[name][0])]
+        yield f"| {name} | " + " | ".join(cells) + " |"
 
 
 def main():

@@ -16,20 +16,25 @@ const BATCHES: u32 = 41;
 const BATCH: u32 = 200;
 
 /// Prints a line for each work: its name, the level at which it is done, the nanoseconds that one takes, and their spread. With `signals`,
-/// for those alone; with `load`, for a load and an unload of the module.
+/// for those alone; with `load`, for a load and an unload of the module; with the name of a work that is done at several levels,
+/// for that alone.
 pub fn run(mut arguments: impl Iterator<Item = String>) {
     let what = arguments.next().unwrap_or_default();
     if what == "load" {
         return load_and_unload();
     }
-    for (name, work) in signals::WORKS {
-        work(name);
+    let alone = works().find(|work| work.name == what);
+    if alone.is_none() {
+        for (name, work) in signals::WORKS {
+            work(name);
+        }
+        if what == "signals" {
+            return;
+        }
+        growth::prepare();
     }
-    if what == "signals" {
-        return;
-    }
-    growth::prepare();
-    for work in works() {
+    let is_wanted = |work: &&Work| alone.is_none_or(|alone| alone.name == work.name);
+    for work in works().filter(is_wanted) {
         for &depth in work.depths {
             execute(work.name, &depth.to_string(), depth);
         }
