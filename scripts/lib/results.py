@@ -141,7 +141,8 @@ def table(runs, logs):
     every = [group for _, groups in runs for group in groups]
     passed, failed, skipped = (sum(getattr(group, c) for group in every) for c in ("passed", "failed", "skipped"))
     if not passed + failed:
-        failed, text = 1, [*text, "FAILED: no test ran"]
+        why = f": all {skipped} were skipped, see {logs}/test-*.ktap" if skipped else ""
+        failed, text = 1, [*text, f"FAILED: no test ran{why}"]
     if failed:
         text.append(f"logs: {logs}/test-*")
     text.append(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))

@@ -84,6 +84,9 @@ class Table(unittest.TestCase):
 
     def test_nothing_is_not_well(self):
         self.assertEqual(table([("native", [])], "/logs")[1], 1)
+        text, bad = table([("native", [Group("view", skipped=2)])], "/logs")
+        self.assertEqual(bad, 1)
+        self.assertIn("no test ran: all 2 were skipped, see /logs/test-*.ktap", text)
 
 
 class LeftOut(unittest.TestCase):

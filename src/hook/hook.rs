@@ -270,6 +270,12 @@ impl Table {
         }
     }
 
+    /// All that may be hooked.
+    pub(super) fn every(&self) -> impl Iterator<Item = &'static Hook> {
+        let others = Iterator::chain(self.optional.iter(), self.shorter);
+        Iterator::chain(self.needed.iter().copied().flatten(), others)
+    }
+
     /// Those whose patch sites were found.
     pub(super) fn all(&self) -> impl Iterator<Item = &'static Hook> {
         let others = Iterator::chain(self.optional.iter(), self.shorter);

@@ -10,12 +10,14 @@
 //! namespace of ours exists, on the same data under the same locks, and none can be created
 //! before the module is live or after it begins to go (`module::Live`, `namespace::create`).
 
+mod btf;
 mod call;
 mod ftrace;
 #[allow(clippy::module_inception)]
 mod hook;
 #[cfg_attr(not(pidns_jumps), path = "no_jump.rs")]
 mod jump;
+mod prototypes;
 mod redirect;
 mod symbol;
 mod wrap;
@@ -35,7 +37,7 @@ pub(crate) use {
 
 use crate::{bindings, module};
 use jump::{can_jump, Jumps};
-use kernel::prelude::*;
+use kernel::{prelude::*, str::CStr};
 use redirect::Redirects;
 
 pub(crate) use {ftrace::msleep, redirect::argument};
@@ -50,6 +52,15 @@ pub(crate) struct Needs {
     pub(crate) hooks: Table,
 }
 
+impl Needs {
+    /// Whether a function of this name is called or hooked.
+    fn names(&self, name: &str) -> bool {
+        let is_it = |other: &CStr| other.to_bytes() == name.as_bytes();
+        let mut calls = self.functions.iter().copied().flatten();
+        calls.any(|call| is_it(call.name)) || self.hooks.every().any(|hook| is_it(hook.name))
+    }
+}
+
 /// Proof that everything which the module needs of this kernel is there.
 pub(crate) struct Symbols(&'static Needs);
 
@@ -61,7 +72,7 @@ impl Symbols {
     /// # Errors
     ///
     /// `EPERM` in a locked-down kernel, `ENOENT` when a function or datum is missing, `ENOTUNIQ`
-    /// when its name is ambiguous, `EOPNOTSUPP` when it cannot be hooked; one line in the log
+    /// when its name is ambiguous, `EOPNOTSUPP` when it cannot be hooked or is another function; one line in the log
     /// names it.
     pub(crate) fn find(needs: &'static Needs) -> Result<Self> {
         if ftrace::security_locked_down(bindings::lockdown_reason_LOCKDOWN_KPROBES) != 0 {
@@ -74,6 +85,7 @@ impl Symbols {
         }
         (needs.data)()?;
         needs.hooks.find()?;
+        prototypes::check(needs)?;
         Ok(Self(needs))
     }
 

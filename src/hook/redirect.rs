@@ -60,8 +60,8 @@ impl Ops {
 
 impl Drop for Ops {
     fn drop(&mut self) {
-        // SAFETY: Not registered, or not any more. There may be no filter.
-        unsafe { bindings::ftrace_free_filter(&mut *self.0) };
+        // Not registered, or not any more.
+        ftrace_free_filter(self);
     }
 }
 
@@ -78,6 +78,8 @@ exports! {
     // An argument of a call, by its number: it is not followed.
     argument(registers: &Registers, nr: u32) -> usize = pidns_argument;
 
+    // Frees what `ftrace_set_filter_ip` has made, if anything.
+    ftrace_free_filter(ops: &mut Ops) = ftrace_free_filter;
     // One more site; at one that is none of the table's the function goes on. May sleep.
     ftrace_set_filter_ip(ops: &mut Ops, site: usize, remove: c_int, reset: c_int) -> c_int = ftrace_set_filter_ip;
 }

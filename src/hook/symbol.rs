@@ -135,7 +135,13 @@ pub(super) fn find(name: &'static CStr) -> Result<usize> {
     }
 }
 
-/// The same, of a function of which the compiler has made no other, that its callers might call in its place.
+/// The address of the kernel's only symbol `name`, if there is one. Says nothing in the log.
+pub(super) fn find_quietly(name: &CStr) -> Option<usize> {
+    let matches = matches_of(name);
+    (matches.count.get() == 1).then(|| matches.address.get())
+}
+
+/// The same as [`find`], of a function of which the compiler has made no other, that its callers might call in its place.
 ///
 /// # Errors
 ///
@@ -150,10 +156,8 @@ pub(super) fn find_all_of(name: &'static CStr) -> Result<usize> {
 
 /// The address of `rest`, if that is all that the compiler has left of `name`.
 pub(super) fn find_rest(name: &CStr, rest: &CStr) -> Option<usize> {
-    let matches = matches_of(rest);
-    let is_all =
-        matches.count.get() == 1 && matches_of(name).count.get() == 0 && parts_of(name) == Ok(1);
-    is_all.then(|| matches.address.get())
+    let is_all = matches_of(name).count.get() == 0 && parts_of(name) == Ok(1);
+    find_quietly(rest).filter(|_| is_all)
 }
 
 /// The address of the kernel's only symbol `name`, if there is one, of which the compiler has made no other function. Says
@@ -163,9 +167,8 @@ pub(super) fn find_rest(name: &CStr, rest: &CStr) -> Option<usize> {
 ///
 /// `ENOMEM`.
 pub(super) fn find_whole(name: &CStr) -> Result<Option<usize>> {
-    let matches = matches_of(name);
-    let is_whole = matches.count.get() == 1 && parts_of(name)? == 0;
-    Ok(is_whole.then(|| matches.address.get()))
+    let is_whole = parts_of(name)? == 0;
+    Ok(find_quietly(name).filter(|_| is_whole))
 }
 
 /// How many other functions the compiler has made of parts of `name`.
@@ -192,11 +195,9 @@ fn parts_of(name: &CStr) -> Result<usize> {
 
 /// Whether the first of `callers` that this kernel has, a function, calls the one at `function`.
 pub(super) fn calls(callers: &[&'static CStr], function: usize) -> bool {
-    let matches = callers.iter().map(|caller| matches_of(caller));
-    let Some(caller) = matches.into_iter().find(|it| it.count.get() == 1) else {
+    let Some(start) = callers.iter().find_map(|caller| find_quietly(caller)) else {
         return false;
     };
-    let start = caller.address.get();
     let (size, offset) = (Cell::new(0), Cell::new(0));
     kernel_fn::kallsyms_lookup_size_offset(start, &size, &offset);
     let own = start..start + size.get();

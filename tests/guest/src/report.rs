@@ -45,9 +45,9 @@ macro_rules! check {
 /// Makes every panic of this process and its children a message to the harness.
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
-        let place = info
-            .location()
-            .map_or_else(String::new, |l| format!("{}:{}: ", l.file(), l.line()));
+        let place = info.location().map_or_else(String::new, |l| {
+            format!("tests/guest/{}:{}: ", l.file(), l.line())
+        });
         let payload = info.payload();
         let words = (payload.downcast_ref::<&str>().copied())
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))

@@ -6,6 +6,8 @@
 // Each rule has its test; whether the module uses all of a file is for the module's build to say.
 #![allow(dead_code)]
 
+#[path = "../../../src/hook/btf.rs"]
+mod btf;
 #[path = "../../../src/chain/leaf.rs"]
 mod leaf;
 #[path = "../../../src/surface/noexec.rs"]
@@ -17,6 +19,7 @@ mod search;
 #[path = "../../../src/signal/verdict.rs"]
 mod verdict;
 
+mod btf_rules;
 mod leaf_rules;
 mod noexec_rules;
 mod number_rules;
