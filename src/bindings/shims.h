@@ -68,6 +68,7 @@ SHIM(struct pid_namespace *, next_ns, (struct ns_tree_root *tree, struct pid_nam
 				  ns ? &ns->ns.ns_tree_node.ns_list_entry : &tree->ns_list_head,
 				  struct pid_namespace, ns.ns_tree_node.ns_list_entry))
 SHIM(struct nsproxy *, get_nsproxy, (struct nsproxy *nsp), get_nsproxy(nsp); return nsp)
+SHIM(struct file *, opened, (struct seq_file *seq), return (struct file *)seq->file)
 SHIM(u64, ns_id, (struct pid_namespace *ns), return ns->ns.ns_id)
 SHIM(struct ns_common *, nsproxy_ns, (struct nsproxy *nsp, u32 type),
      return type == CLONE_NEWUTS ? to_ns_common(nsp->uts_ns) :
@@ -78,7 +79,8 @@ SHIM(struct pid *, proc_pid, (struct inode *inode), return proc_pid(inode))
 SHIM(const struct proc_ns_operations *, proc_ns_ops, (struct inode *inode),
      return PROC_I(inode)->ns_ops)
 SHIM(const struct ctl_table *, sysctl_entry, (struct kiocb *iocb), return PROC_I(file_inode(iocb->ki_filp))->sysctl_entry)
-SHIM(bool, is_own_sysctl, (struct kiocb *iocb), return within_module((unsigned long)pidns_sysctl_entry(iocb), THIS_MODULE))
+SHIM(bool, is_own_sysctl, (struct kiocb *iocb), unsigned long entry = (unsigned long)pidns_sysctl_entry(iocb);
+     return within_module(entry, THIS_MODULE) && within_module(entry + sizeof(struct ctl_table) - 1, THIS_MODULE))
 SHIM(struct ctl_table_header *, sysctl_directory, (struct ctl_table_header *header), return &header->parent->header)
 SHIM(struct ctl_table_header *, listed_sysctls, (struct file *directory),
      return PROC_I(file_inode(directory))->sysctl)
@@ -104,6 +106,8 @@ SHIM(void, task_unlock, (struct task_struct *task), task_unlock(task))
 SHIM(bool, fatal_signal_pending, (struct task_struct *task), return __fatal_signal_pending(task))
 SHIM(bool, task_sigpending, (struct task_struct *task), return task_sigpending(task))
 SHIM(bool, in_task, (void), return in_task())
+SHIM(bool, preemptible, (void), return preemptible())
+SHIM(bool, is_in_execve, (struct task_struct *task), return task->in_execve)
 SHIM(void, siglock_take, (void), spin_lock_irq(&current->sighand->siglock))
 SHIM(void, siglock_release, (void), spin_unlock_irq(&current->sighand->siglock))
 SHIM(void, clear_sigpending, (void), clear_thread_flag(TIF_SIGPENDING))

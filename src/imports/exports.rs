@@ -7,6 +7,7 @@ use crate::{
     bindings,
     edge::exports,
     object::{
+        File,
         NsCommon,
         Pid,
         PidNs,
@@ -22,6 +23,8 @@ exports! {
     in_task() -> bool = pidns_in_task;
     current_uid() -> bindings::kuid_t = pidns_current_uid;
     ns_capable(owner: &UserNs, capability: c_int) -> bool = ns_capable;
+    // Whether whoever opened a file had it.
+    file_ns_capable(file: &File, owner: &UserNs, capability: c_int) -> bool = file_ns_capable;
     ns_capable_noaudit(owner: &UserNs, capability: c_int) -> bool = ns_capable_noaudit;
 
     // Whether it is one more reference to a namespace: it had a user of whom user space knows.
@@ -72,4 +75,9 @@ exports! {
 
     // The number by which namespaces are ordered, which is never used twice.
     ns_id(ns: &PidNs) -> u64 = pidns_ns_id;
+
+    // Whether the current task may lose the processor here.
+    preemptible() -> bool = pidns_preemptible;
+    // Whether a task executes a program; the bit is the task's own.
+    is_in_execve(task: &Task) -> bool = pidns_is_in_execve;
 }

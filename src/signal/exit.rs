@@ -22,11 +22,12 @@ wrap! {
     ///
     /// May sleep for the time of grace; the module is kept meanwhile. The original may sleep as well, where cgroups are changed.
     fn exit_signals(task: *mut task_struct), original => {
-        let _inside = Inside::enter();
         let me = Current::get();
+        // With a reference to the module, and not as one inside: a freezer takes whoever sleeps as SRCU's reader for a fault.
         if me.signal().flags() & bindings::SIGNAL_GROUP_EXIT != 0 {
             fall::of_init(&me);
         }
+        let _inside = Inside::enter();
         orphan::leave_children(&me);
         original();
     }

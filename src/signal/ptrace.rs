@@ -52,7 +52,7 @@ use kernel::{
 const HANDED_OVER: c_ulong = 0x7069_646e_7300_0000;
 /// The signal came from outside.
 const OUTSIDE: c_ulong = 1;
-/// It came from inside. If neither is set, it does not matter.
+/// It came from inside. If neither is set, it does not matter; if both are, the init has sent it to itself.
 const INSIDE: c_ulong = 2;
 /// It was the process's, not the thread's.
 const SHARED: c_ulong = 4;
@@ -87,7 +87,8 @@ pub(super) fn hand_over(me: &Thread, sig: c_int, sender: Option<Sender>, type_: 
     message |= match sender {
         Some(Sender::Ancestor) => OUTSIDE,
         Some(Sender::Inside) => INSIDE,
-        _ => 0,
+        Some(Sender::Itself) => OUTSIDE | INSIDE,
+        Some(Sender::Kernel) | None => 0,
     };
     if type_ != bindings::pid_type_PIDTYPE_PID {
         message |= SHARED;
@@ -199,9 +200,12 @@ fn stop(
         (false, _) => None,
         (true, true) if tracer_outside => Some(Sender::Ancestor),
         (true, true) => Some(Sender::Inside),
-        (true, false) if handed & OUTSIDE != 0 => Some(Sender::Ancestor),
-        (true, false) if handed & INSIDE != 0 => Some(Sender::Inside),
-        (true, false) => None,
+        (true, false) => match handed & (OUTSIDE | INSIDE) {
+            OUTSIDE => Some(Sender::Ancestor),
+            INSIDE => Some(Sender::Inside),
+            0 => None,
+            _ => Some(Sender::Itself),
+        },
     };
     if sender == Some(Sender::Ancestor) && sig != info.signo() {
         name_tracer(me, info, sig);

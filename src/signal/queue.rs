@@ -23,7 +23,7 @@ use super::{
     siglock::Siglocked,
     sigset::Sigset,
     verdict::{
-        self,
+        further,
         Sender, //
     },
     window, //
@@ -48,6 +48,15 @@ impl Entry {
             INSIDE => Some(Sender::Inside),
             _ => None,
         }
+    }
+}
+
+/// What marks a signal of that sender's.
+fn mark_of(sender: Sender) -> c_int {
+    match sender {
+        Sender::Inside => INSIDE,
+        Sender::Itself => ITSELF,
+        Sender::Ancestor | Sender::Kernel => ACTS,
     }
 }
 
@@ -98,12 +107,12 @@ impl<'a> Next<'a> {
             .flat_map(|queue| self.t.entries(queue))
             .filter(|entry| entry.signo() == self.sig)
             .filter_map(|entry| entry.sender().filter(|sender| sender.acts()))
-            .reduce(verdict::further)
+            .reduce(further)
     }
 }
 
 /// Remembers who has sent `sig`, which is pending in the `queue` of `t` or of its process: an ancestor, the init itself, or
-/// somebody inside. That is, with the entry that was added for it; or, if it was pending already or there was no room for an
+/// somebody inside; if an ancestor has sent the same before, that stays. That is, with the entry that was added for it; or, if it was pending already or there was no room for an
 /// entry, with the last that it has; or with a new one. `info` is what it was sent with.
 ///
 /// An entry of a timer lives on when its signal is taken, and one of a fault is taken without asking who sent it
@@ -111,18 +120,18 @@ impl<'a> Next<'a> {
 /// with its `siginfo`, and counts as from inside. One that is added here is not counted against the user's limit:
 /// there is at most one such for each signal of a queue.
 pub(super) fn mark(t: Siglocked<'_>, queue: &Queue, sig: c_int, info: Info<'_>, sender: Sender) {
-    let mark = match sender {
-        Sender::Inside => INSIDE,
-        Sender::Itself => ITSELF,
-        Sender::Ancestor | Sender::Kernel => ACTS,
-    };
+    let mark = mark_of(sender);
     if sender.acts() {
         window::arrived(t.process(), sig, sender);
     }
     let mut entries = t.entries_backwards(queue);
     let entry = entries.find(|entry| entry.signo() == sig && entry.keeps_marks());
     match entry {
-        Some(entry) => entry.set_marks(mark),
+        Some(entry) => entry.set_marks(
+            entry
+                .sender()
+                .map_or(mark, |before| mark_of(further(before, sender))),
+        ),
         None => {
             let info = match info.siginfo() {
                 Some(info) => info.copy(),

@@ -1,44 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A signal that is queued and must not end its target at once.
+//!
+//! `kernel/signal.c: complete_signal` ends a process by a fatal signal as soon as a thread could take it, and does not ask
+//! whether that is an init; `sig_ignored` throws away what an init has no handler for. Neither is so where there is a handler.
+//! So for as long as the `siglock` is held for the send, there seems to be one: whoever looks for a handler holds that lock.
+//!
+//! Only an `execve` resets handlers without it, when the thread is alone. (Between the last thread's end and that it takes the
+//! lock once, for its timers: `fs/exec.c: posixtimer_exec`. So what is not in an `execve` yet, or not alone, does not come there
+//! before the lock is let go.) Then the signal is blocked as by `sigtimedwait`, which another task may do of a thread only
+//! there: a child that is forked has a copy of that set, and whoever waits or runs a virtual machine writes it without the lock.
 
 use super::{
-    siglock::Siglocked,
-    sigset::Sigset,
-    verdict::SIGKILL, //
+    siglock::{
+        Siglocked,
+        Thread, //
+    },
+    sigset::Sigset, //
+};
+use crate::{
+    bindings::__sighandler_t,
+    imports::kernel_fn, //
 };
 use kernel::prelude::*;
 
-/// Keeps the kernel from ending a process when it queues a signal: while it is up, no thread seems to be
-/// free to take that (`sigtimedwait` does the same).
+/// Keeps the kernel from ending a process, or throwing the signal away, when it queues a signal.
 pub(super) struct Shield<'l> {
     pub(super) target: Siglocked<'l>,
     sig: c_int,
+    how: How,
+}
+
+enum How {
+    /// The handler that the process has.
+    Handler(__sighandler_t),
+    Blocked,
+}
+
+/// Never called: who takes a signal finds the real one.
+extern "C" fn handler(_sig: c_int) {}
+
+fn is_resetting_handlers(t: &Thread) -> bool {
+    t.process().is_alone() && kernel_fn::is_in_execve(t)
 }
 
 impl<'l> Shield<'l> {
     pub(super) fn raise(target: Siglocked<'l>, sig: c_int) -> Self {
-        for t in target.process().threads() {
-            let blocked = t.real_blocked();
-            // Nobody can block SIGKILL: it remembers that `sig` was there before.
-            if blocked.has(sig) {
-                blocked.add(SIGKILL);
-            }
-            blocked.add(sig);
-        }
-        Self { target, sig }
+        let t = target.thread();
+        let how = if is_resetting_handlers(t) {
+            t.real_blocked().add(sig);
+            How::Blocked
+        } else {
+            How::Handler(t.handler_place(sig).replace(Some(handler)))
+        };
+        Self { target, sig, how }
     }
 }
 
 impl Drop for Shield<'_> {
     fn drop(&mut self) {
-        for t in self.target.process().threads() {
-            let blocked = t.real_blocked();
-            if blocked.has(SIGKILL) {
-                blocked.remove(SIGKILL);
-            } else {
-                blocked.remove(self.sig);
-            }
+        let t = self.target.thread();
+        match self.how {
+            How::Handler(real) => t.handler_place(self.sig).set(real),
+            How::Blocked => t.real_blocked().remove(self.sig),
         }
     }
 }

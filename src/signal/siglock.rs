@@ -85,6 +85,8 @@ fields! {
         fixed process: &Process = signal;
         /// The handler that its process has for `sig`, which is from 1 to 64, or what stands for one.
         fixed handler(sig: c_int): bindings::__sighandler_t = *sighand, action[(sig - 1) as usize].sa.sa_handler;
+        /// The same, where it stands.
+        part handler_place(sig: c_int): &Cell<bindings::__sighandler_t> = *sighand, action[(sig - 1) as usize].sa.sa_handler;
         /// The `SA_` flags of `sig`.
         fixed action_flags(sig: c_int): c_ulong = *sighand, action[(sig - 1) as usize].sa.sa_flags;
         /// The signals that it blocks.

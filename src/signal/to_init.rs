@@ -227,27 +227,25 @@ fn send_acting(
     fall::sent(t.active_ns(), sig, to_group);
     let queue = t.queue(type_);
     let queued = verdict != Verdict::Keep && sig != SIGSTOP;
-    let takes = verdict == Verdict::Act && queued && wants(t, sig);
-    // What its target blocks, the kernel queues, and asks nothing about inits. The target then
-    // is not ended by the send itself, unless another thread is chosen to take it. Also where there is a handler:
-    // an `execve` may take it away at any moment, without a lock.
-    if queued {
-        t.real_blocked().add(sig);
-    }
-    let result = send(sig, info, &mut locked, type_, true);
-    if queued {
-        t.real_blocked().remove(sig);
-    }
-    let process = t.process();
-    if result == 0 && process.is_exiting() {
-        // Another thread was chosen to take it, and the process ended at once.
+    let takes = verdict == Verdict::Act
+        && verdict::default_action(sig) == Action::Terminate
+        && somebody_wants(t, sig, type_);
+    // Also where there is a handler: an `execve` may take it away at any moment.
+    let result = if queued {
+        let mut shield = Shield::raise(locked.reborrow(), sig);
+        send(sig, info, &mut shield.target, type_, true)
+    } else {
+        send(sig, info, &mut locked, type_, true)
+    };
+    if result == 0 && t.process().is_exiting() {
+        // `t` blocks it, another thread was chosen to take it, and the process ended at once.
         report::acted(t, sig, false);
         fall::begin(t.active_ns(), sig, sender);
     } else if result == 0 && queue.signals().has(sig) {
-        if takes && verdict::default_action(sig) == Action::Terminate {
+        if takes {
             report::acted(t, sig, false);
             fall::begin(t.active_ns(), sig, sender);
-            default_action::end_process(process, sig);
+            default_action::end_process(t.process(), sig);
         } else {
             queue::mark(locked, queue, sig, info, sender);
         }
@@ -265,7 +263,13 @@ pub(super) fn queue_again(me: Siglocked<'_>, sig: c_int, info: &Siginfo, type_: 
     }
 }
 
-/// Whether the kernel would choose `t` itself to take `sig` (`kernel/signal.c: wants_signal`). Not asked about SIGKILL.
+/// Whether the kernel would find a thread to take `sig` (`kernel/signal.c: complete_signal`), and end the process at once.
+fn somebody_wants(t: &Thread, sig: c_int, type_: pid_type) -> bool {
+    wants(t, sig)
+        || type_ != bindings::pid_type_PIDTYPE_PID && t.process().threads().any(|t| wants(t, sig))
+}
+
+/// Whether it would choose `t` itself to take `sig` (`kernel/signal.c: wants_signal`). Not asked about SIGKILL.
 fn wants(t: &Thread, sig: c_int) -> bool {
     !t.blocked().has(sig)
         && t.flags() & bindings::PF_EXITING == 0

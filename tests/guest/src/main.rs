@@ -262,6 +262,7 @@ const GROUPS: &[Group] = &[
         name: "races",
         parts: &[
             races::anything::TESTS,
+            races::births::TESTS,
             races::dying::TESTS,
             races::exec::TESTS,
             races::numbers::TESTS,

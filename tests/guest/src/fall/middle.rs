@@ -12,7 +12,9 @@ use crate::load;
 use crate::mode;
 use crate::observe::signal_sender::only_child;
 use crate::proc_fs::Proc;
-use crate::process::{check_stops, eventually, fork, kill, quit, sleep_for_ever, Child, End};
+use crate::process::{
+    check_stops, eventually, fork, kill, new_ns, pid, quit, sleep_for_ever, Child, End,
+};
 use crate::signal_capture;
 use crate::signal_state;
 use crate::two_sided::freezer::Freezer;
@@ -24,6 +26,7 @@ pub const TESTS: &[Test] = tests![120;
     sigkill_while_it_dumps_core,
     zombies_without_end,
     a_second_signal_does_nothing,
+    the_same_from_itself_before_it_is_taken,
     an_outer_namespace_ends_it,
     a_stopped_member,
     a_traced_member,
@@ -162,6 +165,27 @@ fn a_second_signal_does_nothing() {
     check_falls_still(&init);
     init.kill(libc::SIGKILL);
     check_ends(&init, "after all");
+}
+
+/// What comes from outside stays that.
+fn the_same_from_itself_before_it_is_taken() {
+    with_grace(LONG);
+    let (report, theirs) = Channel::pair();
+    let init = new_ns(|channel| {
+        signal_state::reset();
+        server(&theirs, &[TERM]);
+        signal_state::block(TERM);
+        channel.send(0);
+        channel.receive();
+        check!(kill(pid(), TERM), Ok(()));
+        signal_state::unblock(TERM);
+    });
+    drop(theirs);
+    init.receive();
+    init.kill(TERM);
+    init.send(0);
+    check!(init.wait(), End::Killed(TERM));
+    check!(report.receive_all()[0], TERM, "what the server got");
 }
 
 fn an_outer_namespace_ends_it() {

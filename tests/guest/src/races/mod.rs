@@ -1,6 +1,7 @@
 //! Two things at the same moment, again and again, at distances that look random.
 
 pub mod anything;
+pub mod births;
 pub mod dying;
 pub mod exec;
 pub mod numbers;
@@ -17,13 +18,13 @@ fn nap(random: &mut Random, most: usize) {
 }
 
 /// What zeroes are a value of, and all processes may change at once.
-trait Shared: Sync + 'static {}
+pub trait Shared: Sync + 'static {}
 
 impl Shared for std::sync::atomic::AtomicI32 {}
 impl<const N: usize> Shared for [std::sync::atomic::AtomicU8; N] {}
 
 /// Something that the caller and its children share; zeroes, at first.
-fn shared<T: Shared>() -> &'static T {
+pub fn shared<T: Shared>() -> &'static T {
     // SAFETY: a new mapping, which stays for ever, and zeroes are a value of the type.
     unsafe {
         let access = libc::PROT_READ | libc::PROT_WRITE;

@@ -22,6 +22,7 @@ pub const TESTS: &[Test] = tests![
     changed_from_one_side_to_the_other,
     one_after_the_other,
     put_back_while_blocked,
+    what_it_has_sent_itself,
     a_stop_that_is_passed_on,
     a_tracer_that_leaves,
     a_tracer_inside_passes_on,
@@ -170,6 +171,25 @@ fn put_back_while_blocked() {
             );
             subject.check_alive("after one from inside was put back");
         }
+    }
+}
+
+/// Before it was traced: it acts, if the tracer lets it pass. What was pending from outside stays what it was.
+fn what_it_has_sent_itself() {
+    mode::two_sided();
+    for also_outside in [false, true] {
+        let subject = Subject::new();
+        subject.init.block(libc::SIGTERM);
+        if also_outside {
+            subject.outside(libc::SIGTERM);
+        }
+        subject.init.itself(SendCall::Kill, libc::SIGTERM);
+        let number = Pid::from_raw(subject.number());
+        ptrace::seize(number, Options::empty()).expect("PTRACE_SEIZE");
+        subject.init.tell(Command::Unblock(libc::SIGTERM));
+        wait_for_signal(number, SIGTERM);
+        go_on(number, SIGTERM);
+        subject.check_ends(libc::SIGTERM, "which it has sent itself");
     }
 }
 

@@ -5,13 +5,14 @@
 use super::{config::Config, Finding, Level};
 
 /// Options that the module cannot do without, and what brings them.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 9] = [
     ("MODULES", ""),
     (
         "RUST",
         "; make rustavailable in the kernel's source says what that lacks",
     ),
     ("SYSCTL", ""),
+    ("POSIX_TIMERS", ""),
     ("KPROBES", ""),
     ("KALLSYMS", ""),
     ("KALLSYMS_ALL", ""),
@@ -170,7 +171,7 @@ pub fn has_jumps(config: &Config) -> bool {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "CONFIG_X86_64=y\nCONFIG_PID_NS=y\nCONFIG_MODULES=y\nCONFIG_RUST=y\nCONFIG_SYSCTL=y\nCONFIG_KPROBES=y\n\
+    const GOOD: &str = "CONFIG_X86_64=y\nCONFIG_PID_NS=y\nCONFIG_MODULES=y\nCONFIG_RUST=y\nCONFIG_SYSCTL=y\nCONFIG_POSIX_TIMERS=y\nCONFIG_KPROBES=y\n\
         CONFIG_KALLSYMS=y\nCONFIG_KALLSYMS_ALL=y\nCONFIG_TASKS_RCU=y\nCONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y\n\
         CONFIG_DYNAMIC_FTRACE_WITH_JMP=y\nCONFIG_HAVE_SINGLE_FTRACE_DIRECT_OPS=y\nCONFIG_TRACEPOINTS=y\nCONFIG_MODULE_UNLOAD=y\n";
 
