@@ -28,13 +28,9 @@ use crate::{
         when,
         wrap, //
     },
+    imports::kernel_fn,
     module::Loaded,
-    object::{
-        fields,
-        objects,
-        File,
-        UserNs, //
-    },
+    object::{fields, objects, File},
     task::Current,
 };
 use core::{
@@ -121,6 +117,9 @@ impl IntoC for &'static [Table] {
     }
 }
 
+/// No number that can be written: out of every range.
+const NOTHING: c_int = c_int::MIN;
+
 /// What `extra1` of a table points to that is for admins.
 static ADMINS: [u8; 1] = [0];
 
@@ -198,17 +197,20 @@ impl Access {
     pub(crate) fn of(
         &self,
         allowed: impl FnOnce() -> bool,
-        mut value: c_int,
+        value: c_int,
         (mut least, mut most): (c_int, c_int),
         set: impl FnOnce(c_int),
     ) -> c_int {
-        if self.write != 0 && !allowed() {
+        let is_write = self.write != 0;
+        if is_write && !allowed() {
             return EPERM.to_errno();
         }
+        // The kernel takes a write of nothing, or of what follows a number, for done, and writes nothing down.
+        let mut number = if is_write { NOTHING } else { value };
         // SAFETY: The promise of `new`; the copy points to locals that outlive it.
         let result = unsafe {
             let table = ctl_table {
-                data: (&raw mut value).cast(),
+                data: (&raw mut number).cast(),
                 extra1: (&raw mut least).cast(),
                 extra2: (&raw mut most).cast(),
                 ..*self.table
@@ -216,8 +218,8 @@ impl Access {
             let (buffer, length, position) = (self.buffer, self.length, self.position);
             bindings::proc_dointvec_minmax(&table, self.write, buffer, length, position)
         };
-        if result == 0 && self.write != 0 {
-            set(value);
+        if result == 0 && is_write && number != NOTHING {
+            set(number);
         }
         result
     }
@@ -233,19 +235,18 @@ exports! {
     is_own_sysctl(request: &Request) -> bool = pidns_is_own_sysctl;
     // Its table.
     sysctl_entry(request: &Request) -> *const ctl_table = pidns_sysctl_entry;
-    // Whether those who opened a file have a capability.
-    file_ns_capable(file: &File, owner: &UserNs, capability: c_int) -> bool = file_ns_capable;
 }
 
 /// Whether a sysctl of the module's is for admins.
 fn is_for_admins(request: &Request) -> bool {
-    // SAFETY: A reference to the module keeps its tables, and the request's is one.
+    // SAFETY: It lies in the module's memory, all of it, which a reference to the module keeps; if it is not of this load
+    // but of an earlier one, what is there is compared and no more, and the kernel's own function refuses the request.
     unsafe { ptr::eq((*sysctl_entry(request)).extra1, ADMINS.as_ptr().cast()) }
 }
 
 fn is_opened_by_admin(request: &Request) -> bool {
     let admin = bindings::CAP_SYS_ADMIN as c_int;
-    file_ns_capable(request.file(), Current::get().active_ns().user_ns(), admin)
+    kernel_fn::file_ns_capable(request.file(), Current::get().active_ns().user_ns(), admin)
 }
 
 fields! {

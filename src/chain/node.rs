@@ -290,7 +290,9 @@ pub(crate) struct InWork {
     leaf: Cell<*mut xa_node>,
     not_base: Cell<u32>,
     /// Whether somebody has begun to register its sysctls (`namespace::sysctls`).
-    pub(crate) sysctls_claim: Atomic<u32>,
+    pub(crate) sysctls_claim: Atomic<bool>,
+    /// Whether a task that could lose the processor has freed a pid of it (`namespace::destroy`).
+    pub(crate) put_by_task: Atomic<bool>,
     /// The creator's reference, as its task work (`namespace::create`).
     pub(crate) created: Opaque<callback_head>,
 }

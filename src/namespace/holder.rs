@@ -34,8 +34,16 @@ pub(crate) fn hold(holder: &impl Holder) {
 
 /// What a structure that goes in this call has kept: an argument that is dropped when the call is over.
 pub(crate) struct Going<T> {
-    _kept: Option<Reference>,
+    kept: Option<Reference>,
     _by: PhantomData<T>,
+}
+
+impl<T> Going<T> {
+    /// The namespace.
+    #[inline]
+    pub(crate) fn ns(&self) -> Option<&PidNs> {
+        self.kept.as_deref()
+    }
 }
 
 impl<T: Holder> FromC for Going<T> {
@@ -50,7 +58,7 @@ impl<T: Holder> FromC for Going<T> {
                 .map(|ns| Reference::from_raw(ns.as_ptr()))
         };
         Self {
-            _kept: kept,
+            kept,
             _by: PhantomData,
         }
     }

@@ -14,6 +14,7 @@ mod reference;
 mod sysctls;
 
 pub(crate) use create::create;
+pub(crate) use destroy::note_who_puts;
 pub(crate) use reference::Reference;
 
 use crate::{

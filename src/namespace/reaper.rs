@@ -29,7 +29,6 @@ use crate::{
         },
         kernel_fn, //
     },
-    module::Inside,
     object::{
         setters,
         IntoC,
@@ -54,8 +53,9 @@ wrap! {
     fn exit_tasks_rcu_start(), original => {
         let me = Current::get();
         let ns = me.active_ns();
+        // Its pid holds the namespace, and that the module: whoever sleeps here need not be counted as inside. (And must
+        // not, as SRCU's reader: a freezer takes whoever sleeps with a lock for a fault.)
         if !ns.is_initial() {
-            let _inside = Inside::enter();
             leave(&me, ns);
         }
         original();
@@ -119,11 +119,16 @@ fn leave(me: &Current, ns: &PidNs) {
         return;
     }
     // Whoever hands over sees under the lock whether the other is exiting, and whoever
-    // exits looks under the lock whether it was handed to: neither misses the other.
-    let mut tasklist = TasklistMut::lock();
-    if !ptr::eq(ns.child_reaper(), me.as_ptr()) {
+    // exits looks under the lock whether it was handed to: neither misses the other. Only the reaper itself hands over, so
+    // that it is stays true.
+    let is_reaper = {
+        let _tasklist = Tasklist::lock();
+        ptr::eq(ns.child_reaper(), me.as_ptr())
+    };
+    if !is_reaper {
         return;
     }
+    let mut tasklist = TasklistMut::lock();
     if let Some(heir) = Heir::among_threads(me, &tasklist) {
         return heir.take_over(ns, &mut tasklist);
     }

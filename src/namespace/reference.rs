@@ -12,15 +12,18 @@
 //! * the system call that created it, until it returns to user space (`namespace::create`);
 //! * whatever else in the kernel keeps a pointer (`namespace::holder`).
 
-use super::destroy;
+use super::destroy::{
+    self,
+    Dead, //
+};
 use crate::{
     bindings::{
         self,
         pid_namespace,
-        work_struct,
         workqueue_struct, //
     },
     held::Held,
+    hook::callbacks,
     imports::{
         kernel_fn,
         Workqueue, //
@@ -38,7 +41,6 @@ use core::{
     ptr, //
 };
 use kernel::{
-    container_of,
     prelude::*,
     sync::{
         atomic::{
@@ -122,13 +124,18 @@ impl FromC for Reference {
 impl Drop for Reference {
     #[inline]
     fn drop(&mut self) {
-        if !self.uncount() {
+        let Some(dead) = self.uncount() else {
             return;
-        }
+        };
+        let worker = if destroy::was_put_by_task(&dead) {
+            destroy_put_by_task
+        } else {
+            destroy
+        };
         // SAFETY: It was the last: the namespace is nobody's any more, so its work is not queued yet, and what was in its
         // place is over (`chain::InWork`); it keeps the module, and so the queue, until the work is done.
         unsafe {
-            bindings::pidns_init_work(&raw mut (*self.0).work, Some(destroy));
+            bindings::pidns_init_work(&raw mut (*self.0).work, Some(worker));
             bindings::queue_work_on(
                 bindings::wq_misc_consts_WORK_CPU_UNBOUND as i32,
                 WORKERS.load(Relaxed),
@@ -146,10 +153,10 @@ fields! {
 }
 
 impl PidNs {
-    /// Drops a reference, which must be the caller's; whether it was the last.
+    /// Drops a reference, which must be the caller's. Returns the namespace if it was the last.
     #[inline]
-    fn uncount(&self) -> bool {
-        !self.is_initial() && self.counter().dec_and_test()
+    fn uncount(&self) -> Option<Dead<'_>> {
+        (!self.is_initial() && self.counter().dec_and_test()).then_some(Dead(self))
     }
 }
 
@@ -194,22 +201,27 @@ impl Drop for Callbacks {
     }
 }
 
-/// The worker: destroys the namespace, and each of those above that it was the last to hold
+callbacks! {
+    /// The worker.
+    fn destroy(ns: Dead<'_>) {
+        destroy_with_parents(ns, false);
+    }
+
+    /// The same, of one of which a task has put a pid: its work has taken the place where that was noted.
+    fn destroy_put_by_task(ns: Dead<'_>) {
+        destroy_with_parents(ns, true);
+    }
+}
+
+/// Destroys the namespace, and each of those above that it was the last to hold: a namespace holds its parent
 /// (`kernel/pid_namespace.c: destroy_pid_namespace_work`).
-///
-/// # Safety
-///
-/// `work` must be that of a namespace that nobody holds.
-pub(super) unsafe extern "C" fn destroy(work: *mut work_struct) {
-    // SAFETY: The caller's promise. A namespace holds its parent, and that reference is ours when it is destroyed.
-    unsafe {
-        let mut ns = PidNs::from_ptr(container_of!(work, pid_namespace, work));
-        while let Some(parent) = ns.parent() {
-            destroy::destroy(ns.as_ptr());
-            if !parent.uncount() {
-                break;
-            }
-            ns = parent;
+fn destroy_with_parents(mut ns: Dead<'_>, mut put_by_task: bool) {
+    while let Some(parent) = ns.0.parent() {
+        destroy::destroy(ns, put_by_task);
+        match parent.uncount() {
+            Some(dead) => ns = dead,
+            None => return,
         }
+        put_by_task = destroy::was_put_by_task(&ns);
     }
 }

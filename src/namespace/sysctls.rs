@@ -23,7 +23,9 @@ use kernel::{
     sync::atomic::Relaxed, //
 };
 
-/// How long a member waits for another one before it looks again.
+/// How often a member looks whether another one has done it, and after how long again: a second, or what the kernel makes of that.
+/// Meanwhile it is about to look a name up, and whoever looks up the same in the same procfs waits for it.
+const LOOKS: u32 = 250;
 const PAUSE_MS: u32 = 1;
 
 fields! {
@@ -40,26 +42,32 @@ impl PidNs {
         self.sysctls().is_null()
     }
 
-    /// Registers its sysctls for a member, if nobody has. May sleep; for memory as long as that member's limits have it wait,
-    /// so nobody but other members waits for it.
+    /// Registers its sysctls for a member, if nobody has. May sleep; for memory as long as that member's limits have it wait.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EINTR` if `me` is killed while another member does it.
+    /// `ENOMEM`, also if another member finds no memory for long; `EINTR` if `me` is killed while another member does it.
     pub(crate) fn register_sysctls(&self, me: &Current) -> Result {
-        while self.lacks_sysctls() {
+        for _ in 0..LOOKS {
+            if !self.lacks_sysctls() {
+                return Ok(());
+            }
             // Given back only if that failed.
             let claim = &self.in_work().sysctls_claim;
-            if claim.xchg(1, Relaxed) == 0 {
+            if !claim.xchg(true, Relaxed) {
                 // SAFETY: It has none, and nobody else makes them.
                 let made = to_result(unsafe { kernel_fn::register_pidns_sysctls(self.as_ptr()) });
-                return made.inspect_err(|_| claim.store(0, Relaxed));
+                return made.inspect_err(|_| claim.store(false, Relaxed));
             }
             if kernel_fn::fatal_signal_pending(me) {
                 return Err(EINTR);
             }
             msleep(PAUSE_MS);
         }
-        Ok(())
+        if self.lacks_sysctls() {
+            Err(ENOMEM)
+        } else {
+            Ok(())
+        }
     }
 }

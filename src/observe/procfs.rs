@@ -7,6 +7,7 @@
 
 use super::walk::{
     lines,
+    opened,
     seq_open,
     Item,
     NewFile,
@@ -31,6 +32,7 @@ use crate::{
     module::Loaded,
     object::{
         objects,
+        File,
         Object,
         PidNs,
         PidType, //
@@ -147,10 +149,15 @@ fn show_header(to: &SeqFile) -> c_int {
 }
 
 /// Whether it may know of `ns`: as of other kinds of namespaces (`kernel/nstree.c: may_see_all_namespaces`), more than its own is for
-/// admins. `ns` may be going, and RCU keeps its owner.
-fn may_see(reader: &PidNs, ns: &PidNs) -> bool {
-    let admin = bindings::CAP_SYS_ADMIN as c_int;
-    ns.is(reader) || ns.is_within(reader) && kernel_fn::ns_capable_noaudit(ns.user_ns(), admin)
+/// admins. Whoever has opened the file must be one as well: the reader may be a program that was given it, and repeats what it
+/// reads. `ns` may be going, and RCU keeps its owner.
+fn may_see(file: &File, reader: &PidNs, ns: &PidNs) -> bool {
+    let (admin, owner) = (bindings::CAP_SYS_ADMIN as c_int, ns.user_ns());
+    let is_admin = || {
+        kernel_fn::ns_capable_noaudit(owner, admin)
+            && kernel_fn::file_ns_capable(file, owner, admin)
+    };
+    ns.is(reader) || ns.is_within(reader) && is_admin()
 }
 
 /// What a reader may know of a namespace:
@@ -166,7 +173,7 @@ fn show_namespace(to: &SeqFile, ns: &PidNs) -> c_int {
     let rcu = rcu::read_lock();
     let me = Current::get();
     let reader = me.active_ns();
-    if !may_see(reader, ns) {
+    if !may_see(opened(to, &rcu), reader, ns) {
         return SKIP;
     }
     let (dropped, acted) = signal::counts(ns);

@@ -20,6 +20,7 @@ use crate::{
     },
     object::{
         objects,
+        File,
         FromC,
         IntoC,
         Object,
@@ -51,6 +52,8 @@ objects! {
 
 exports! {
     seq_open(file: &NewFile, operations: &'static Operations<seq_operations>) -> c_int = seq_open;
+    // The open file.
+    opened<'rcu>(to: &SeqFile) -> &'rcu File = pidns_opened;
     // Ends what `start` has begun.
     rcu_read_unlock() = rcu_read_unlock;
 }

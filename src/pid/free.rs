@@ -14,9 +14,12 @@ use crate::{
         kernel_fn,
         DELAYED_PUT_PID, //
     },
-    namespace::holder::{
-        Going,
-        Holder, //
+    namespace::{
+        holder::{
+            Going,
+            Holder, //
+        },
+        note_who_puts, //
     },
     object::{
         Object,
@@ -75,11 +78,12 @@ wrap! {
     /// Wraps `fs/pidfs.c: pidfs_free_pid`, which `put_pid` calls when the last reference is gone, to
     /// drop the one that `pid` has on its namespace.
     ///
-    /// `put_pid` still reads the namespace's `pid_cachep` after this returns, which is why a
-    /// namespace's memory waits for Tasks RCU and RCU (see `namespace::destroy`).
+    /// `put_pid` still reads the namespace's `pid_cachep` after this returns, for which the namespace's memory waits
+    /// (`namespace::destroy`).
     ///
     /// Any context; never sleeps.
     fn pidfs_free_pid(pid: Going<Pid>), original => {
+        note_who_puts(pid.ns());
         original();
     }
 }

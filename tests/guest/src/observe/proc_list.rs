@@ -1,6 +1,7 @@
 //! `/proc/pidns`: what everybody may see of the namespaces.
 
 use std::io::Read;
+use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 
@@ -20,6 +21,7 @@ pub const TESTS: &[Test] = tests![
     the_readers_namespace_and_those_below,
     the_counts_and_the_settings,
     anybody_may_read_it,
+    who_has_opened_it_counts,
     a_namespace_without_an_init,
     in_small_pieces,
     while_namespaces_come_and_go,
@@ -190,6 +192,32 @@ fn anybody_may_read_it() {
         init.end();
     });
     check!(user.wait(), End::Exit(0));
+    init.end();
+}
+
+/// As well as who reads: that may be a program with more rights, which was given the file.
+fn who_has_opened_it_counts() {
+    start();
+    let init = new_ns(echo);
+    let count = |mut file: std::fs::File| {
+        let mut text = String::new();
+        file.read_to_string(&mut text).expect(PATH);
+        parse(&text).len() as i32
+    };
+    let open = || std::fs::File::open(PATH).expect(PATH);
+    check!(count(open()) >= 2, true, "by root alone");
+    let opener = fork(|channel| {
+        become_nobody();
+        channel.send_fd(open().as_raw_fd());
+    });
+    let file = opener.channel.receive_fd();
+    check!(count(file.into()), 1, "opened by nobody, read by root");
+    let file = open();
+    let reader = fork(|channel| {
+        become_nobody();
+        channel.send(count(file));
+    });
+    check!(reader.receive(), 1, "opened by root, read by nobody");
     init.end();
 }
 

@@ -24,6 +24,7 @@ pub const TESTS: &[Test] = tests![
     a_namespace_has_its_own,
     what_is_said_from_outside,
     what_was_said_is_taken_back,
+    a_write_without_a_number,
     who_has_opened_it_counts,
     the_rule_of_each_namespace,
     the_grace_of_each_namespace,
@@ -35,6 +36,7 @@ pub const LOADS: &[Test] = tests![300;
     without_parameters,
     a_parameter_out_of_range,
     a_namespaces_own_stay,
+    a_file_of_an_earlier_load,
 ];
 
 /// A setting: its name without `pidns_`, the value that the module begins with, and the highest.
@@ -325,6 +327,60 @@ fn nothing_is_left_in_memory() {
 }
 
 /// Takeover mode: those that live while the module is away.
+/// It is done, as the kernel sees it, and says nothing: what holds is the parent's still.
+fn a_write_without_a_number() {
+    mode::two_sided();
+    let init = new_ns(|channel| {
+        for (name, ..) in SETTINGS {
+            let mut options = std::fs::File::options();
+            let file = options.write(true).open(format!("/proc/{}", path(name)));
+            let file = file.expect(name);
+            for text in ["-1", "\n", ""] {
+                let written = nix::unistd::write(&file, text.as_bytes());
+                check!(written, Ok(text.len()), "{text:?} to {name}");
+            }
+        }
+        channel.send(0);
+        channel.receive();
+        for (name, ..) in SETTINGS {
+            check_value(name, 0, "as in the namespace above");
+        }
+    });
+    init.receive();
+    for (name, ..) in SETTINGS {
+        set(name, 0);
+    }
+    init.send(0);
+    check!(init.wait(), End::Exit(0));
+    for (name, usual, _) in SETTINGS {
+        set(name, usual);
+    }
+}
+
+/// It is of nothing any more, wherever the next load lies.
+fn a_file_of_an_earlier_load() {
+    make_sure();
+    let mut files = Vec::new();
+    for _ in 0..scale(5, 2) {
+        for (name, ..) in SETTINGS {
+            let mut options = std::fs::File::options();
+            let file = options.read(true).write(true);
+            files.push(file.open(format!("/proc/{}", path(name))).expect(name));
+        }
+        unload_soon();
+        load_now();
+        for file in &files {
+            let mut byte = [0];
+            check!(
+                nix::unistd::read(file, &mut byte),
+                Err(Errno::ENOENT),
+                "read"
+            );
+            check!(nix::unistd::write(file, b"1"), Err(Errno::ENOENT), "write");
+        }
+    }
+}
+
 fn a_namespaces_own_stay() {
     make_sure();
     if !kernel().starts_with("takeover") {
