@@ -217,15 +217,15 @@ fn stop(
         let ends = kernel_fn::fatal_signal_pending(siglock.me());
         return if ends { 0 } else { sig };
     }
-    if sender != Some(Sender::Ancestor) {
+    let Some(sender) = sender.filter(|sender| sender.acts()) else {
         return sig;
-    }
+    };
     let type_ = if handed & SHARED != 0 {
         bindings::pid_type_PIDTYPE_TGID
     } else {
         bindings::pid_type_PIDTYPE_PID
     };
-    queue_again(siglock.locked(), sig, info, type_);
+    queue_again(siglock.locked(), sig, info, type_, sender);
     0
 }
 

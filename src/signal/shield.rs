@@ -6,10 +6,10 @@
 //! whether that is an init; `sig_ignored` throws away what an init has no handler for. Neither is so where there is a handler.
 //! So for as long as the `siglock` is held for the send, there seems to be one: whoever looks for a handler holds that lock.
 //!
-//! Only an `execve` resets handlers without it, when the thread is alone. (Between the last thread's end and that it takes the
-//! lock once, for its timers: `fs/exec.c: posixtimer_exec`. So what is not in an `execve` yet, or not alone, does not come there
+//! Only an `execve` resets handlers without it, when no other thread runs code of its own. (Between the end of those and that it takes the
+//! lock once, for its timers: `fs/exec.c: begin_new_exec`. So what is not in an `execve` yet, or not alone, does not come there
 //! before the lock is let go.) Then the signal is blocked as by `sigtimedwait`, which another task may do of a thread only
-//! there: a child that is forked has a copy of that set, and whoever waits or runs a virtual machine writes it without the lock.
+//! there: a child that is forked has a copy of that set, and whoever runs a virtual machine writes it without the lock.
 
 use super::{
     siglock::{
@@ -28,30 +28,29 @@ use kernel::prelude::*;
 pub(super) struct Shield<'l> {
     pub(super) target: Siglocked<'l>,
     sig: c_int,
-    how: How,
+    how: How<'l>,
 }
 
-enum How {
+enum How<'l> {
     /// The handler that the process has.
     Handler(__sighandler_t),
-    Blocked,
+    /// This thread blocks it.
+    Blocked(&'l Thread),
 }
 
 /// Never called: who takes a signal finds the real one.
 extern "C" fn handler(_sig: c_int) {}
 
-fn is_resetting_handlers(t: &Thread) -> bool {
-    t.process().is_alone() && kernel_fn::is_in_execve(t)
-}
-
 impl<'l> Shield<'l> {
     pub(super) fn raise(target: Siglocked<'l>, sig: c_int) -> Self {
         let t = target.thread();
-        let how = if is_resetting_handlers(t) {
-            t.real_blocked().add(sig);
-            How::Blocked
-        } else {
-            How::Handler(t.handler_place(sig).replace(Some(handler)))
+        let executes = |t: &&Thread| kernel_fn::is_in_execve(t);
+        let how = match t.process().only_thread().filter(executes) {
+            Some(t) => {
+                t.real_blocked().add(sig);
+                How::Blocked(t)
+            }
+            None => How::Handler(t.handler_place(sig).replace(Some(handler))),
         };
         Self { target, sig, how }
     }
@@ -62,7 +61,7 @@ impl Drop for Shield<'_> {
         let t = self.target.thread();
         match self.how {
             How::Handler(real) => t.handler_place(self.sig).set(real),
-            How::Blocked => t.real_blocked().remove(self.sig),
+            How::Blocked(t) => t.real_blocked().remove(self.sig),
         }
     }
 }

@@ -47,8 +47,7 @@ use crate::{
 use core::{
     cell::Cell,
     mem::offset_of,
-    ops::Deref,
-    ptr, //
+    ops::Deref, //
 };
 use kernel::{
     ffi::c_ulong,
@@ -123,6 +122,8 @@ fields! {
         part group_stop_count: &Cell<c_int> = group_stop_count;
         /// The thread whose `execve` ends all others.
         fixed group_exec_task: *mut task_struct = group_exec_task;
+        /// The thread that was chosen last to take a signal that the first choice did not want.
+        fixed curr_target: &Thread = curr_target;
         /// What is pending for any of its threads.
         part pending: &Queue = shared_pending;
         /// The head of the list of threads.
@@ -199,11 +200,12 @@ impl Process {
         self.flags().get() & bindings::SIGNAL_GROUP_EXIT != 0
     }
 
-    /// Whether it has one thread.
+    /// Its only thread, if there is one alone, but for those that exit and those that only work for the kernel.
     #[inline]
-    pub(super) fn is_alone(&self) -> bool {
-        let head = self.thread_head().get();
-        ptr::eq(head.next, head.prev)
+    pub(super) fn only_thread(&self) -> Option<&Thread> {
+        let others = bindings::PF_EXITING | bindings::PF_USER_WORKER;
+        let mut threads = self.threads().filter(|t| t.flags() & others == 0);
+        threads.next().filter(|_| threads.next().is_none())
     }
 
     /// Its threads (`include/linux/sched/signal.h: __for_each_thread`).

@@ -175,12 +175,12 @@ impl Sent<'_> {
     /// it or is traced. `kernel/signal.c: complete_signal` does not ask whether this is an init:
     ///
     /// * for another thread, which does not block it and finds no handler; it is to take it, to no effect;
-    /// * in the middle of an `execve`, which resets handlers without a lock. By then the thread is alone, and threads
+    /// * in the middle of an `execve`, which resets handlers without a lock. By then no other thread runs code of its own, and threads
     ///   come and go under the lock. A task that sends to itself is in no `execve`.
     #[inline(always)]
     fn needs_shield(&self) -> bool {
         let t = self.t.thread();
-        let at_risk = if t.process().is_alone() {
+        let at_risk = if t.process().only_thread().is_some() {
             !ptr::eq(t.as_ptr(), self.me.as_ptr()) && !t.blocks(self.sig)
         } else {
             self.type_ != bindings::pid_type_PIDTYPE_PID && t.blocks(self.sig)
@@ -227,9 +227,12 @@ fn send_acting(
     fall::sent(t.active_ns(), sig, to_group);
     let queue = t.queue(type_);
     let queued = verdict != Verdict::Keep && sig != SIGSTOP;
-    let takes = verdict == Verdict::Act
-        && verdict::default_action(sig) == Action::Terminate
-        && somebody_wants(t, sig, type_);
+    let ends = verdict == Verdict::Act && verdict::default_action(sig) == Action::Terminate;
+    let choice = if ends {
+        Choice::of(t, sig, type_)
+    } else {
+        Choice::Nobody
+    };
     // Also where there is a handler: an `execve` may take it away at any moment.
     let result = if queued {
         let mut shield = Shield::raise(locked.reborrow(), sig);
@@ -242,7 +245,7 @@ fn send_acting(
         report::acted(t, sig, false);
         fall::begin(t.active_ns(), sig, sender);
     } else if result == 0 && queue.signals().has(sig) {
-        if takes {
+        if choice.takes(t, sig) {
             report::acted(t, sig, false);
             fall::begin(t.active_ns(), sig, sender);
             default_action::end_process(t.process(), sig);
@@ -253,20 +256,53 @@ fn send_acting(
     result
 }
 
-/// Puts a signal from outside that the current init `me` has dequeued, and blocks after all, back into the queue of
+/// Puts a signal of this `sender`'s, which acts, that the current init `me` has dequeued, and blocks after all, back into the queue of
 /// `type_`. If the process ends already, nobody would take it. Never sleeps.
-pub(super) fn queue_again(me: Siglocked<'_>, sig: c_int, info: &Siginfo, type_: pid_type) {
+pub(super) fn queue_again(
+    me: Siglocked<'_>,
+    sig: c_int,
+    info: &Siginfo,
+    type_: pid_type,
+    sender: Sender,
+) {
     if !me.process().is_exiting() {
         // Nobody can be told that the queue is full: as in mainline.
-        let sender = Sender::Ancestor;
         send_acting(me, sig, info.into(), type_, sender, Verdict::Keep);
     }
 }
 
-/// Whether the kernel would find a thread to take `sig` (`kernel/signal.c: complete_signal`), and end the process at once.
-fn somebody_wants(t: &Thread, sig: c_int, type_: pid_type) -> bool {
-    wants(t, sig)
-        || type_ != bindings::pid_type_PIDTYPE_PID && t.process().threads().any(|t| wants(t, sig))
+/// Which thread the kernel chooses to take what is sent (`kernel/signal.c: complete_signal`).
+enum Choice {
+    /// The one that it is sent to.
+    First,
+    /// One that is `curr_target` afterwards.
+    Another,
+    Nobody,
+}
+
+impl Choice {
+    /// Before `sig` is sent to `t`.
+    fn of(t: &Thread, sig: c_int, type_: pid_type) -> Self {
+        if wants(t, sig) {
+            Self::First
+        } else if type_ != bindings::pid_type_PIDTYPE_PID
+            && t.process().threads().any(|t| wants(t, sig))
+        {
+            Self::Another
+        } else {
+            Self::Nobody
+        }
+    }
+
+    /// Afterwards: whether that would have ended the process at once. Not if the thread waits for it (`sigtimedwait`).
+    fn takes(self, t: &Thread, sig: c_int) -> bool {
+        let chosen = match self {
+            Self::First => t,
+            Self::Another => t.process().curr_target(),
+            Self::Nobody => return false,
+        };
+        !chosen.real_blocked().has(sig)
+    }
 }
 
 /// Whether it would choose `t` itself to take `sig` (`kernel/signal.c: wants_signal`). Not asked about SIGKILL.

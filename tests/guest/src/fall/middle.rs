@@ -3,6 +3,9 @@
 use std::time::Instant;
 
 use nix::errno::Errno;
+use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 use super::{bare_fork, check_took, fell, namespace, server, stubborn, with_grace, LONG, TERM};
 use crate::channel::Channel;
@@ -18,6 +21,7 @@ use crate::process::{
 use crate::signal_capture;
 use crate::signal_state;
 use crate::two_sided::freezer::Freezer;
+use crate::two_sided::ptrace::{go_on, wait_for_signal};
 
 pub const TESTS: &[Test] = tests![120;
     sigkill_from_outside_ends_it,
@@ -167,25 +171,39 @@ fn a_second_signal_does_nothing() {
     check_ends(&init, "after all");
 }
 
-/// What comes from outside stays that.
+/// What comes from outside stays that, also if a tracer comes and lets it pass.
 fn the_same_from_itself_before_it_is_taken() {
     with_grace(LONG);
-    let (report, theirs) = Channel::pair();
-    let init = new_ns(|channel| {
-        signal_state::reset();
-        server(&theirs, &[TERM]);
-        signal_state::block(TERM);
-        channel.send(0);
-        channel.receive();
-        check!(kill(pid(), TERM), Ok(()));
-        signal_state::unblock(TERM);
-    });
-    drop(theirs);
-    init.receive();
-    init.kill(TERM);
-    init.send(0);
-    check!(init.wait(), End::Killed(TERM));
-    check!(report.receive_all()[0], TERM, "what the server got");
+    for traced in [false, true] {
+        let (report, theirs) = Channel::pair();
+        let init = new_ns(|channel| {
+            signal_state::reset();
+            server(&theirs, &[TERM]);
+            signal_state::block(TERM);
+            channel.send(0);
+            channel.receive();
+            check!(kill(pid(), TERM), Ok(()));
+            channel.send(0);
+            channel.receive();
+            signal_state::unblock(TERM);
+        });
+        drop(theirs);
+        init.receive();
+        init.kill(TERM);
+        init.send(0);
+        init.receive();
+        let number = Pid::from_raw(init.pid);
+        if traced {
+            ptrace::seize(number, Options::empty()).expect("PTRACE_SEIZE");
+        }
+        init.send(0);
+        if traced {
+            wait_for_signal(number, Signal::SIGTERM);
+            go_on(number, Signal::SIGTERM);
+        }
+        check!(init.wait(), End::Killed(TERM));
+        check!(report.receive_all()[0], TERM, "what the server got");
+    }
 }
 
 fn an_outer_namespace_ends_it() {

@@ -1,6 +1,7 @@
 //! Children are born while something is sent to their parent.
 
 use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
@@ -49,24 +50,29 @@ fn nothing_of_a_signal_is_inherited() {
                 fork(|_| {
                     let mut random = Random::new(nr);
                     loop {
-                        for _ in 0..random.below(20) {
+                        for _ in 0..random.below(10) {
                             let _ = kill(1, SIGNAL);
                         }
-                        nap(&mut random, 100);
+                        // A fork begins anew when something was sent before it has begun.
+                        nap(&mut random, 1000);
                     }
                 })
             })
             .collect();
+        let began = Instant::now();
         for _ in 0..sample(60, 20, 8) {
+            if began.elapsed() > Duration::from_secs(60) {
+                break;
+            }
             let children: Vec<Child> = (0..60).map(|_| fork(wait_undisturbed)).collect();
             for child in &children {
                 child.receive();
             }
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
             for child in &children {
                 child.kill(SIGNAL);
             }
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
             for child in &children {
                 child.send(0);
             }

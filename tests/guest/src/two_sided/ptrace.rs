@@ -174,20 +174,25 @@ fn put_back_while_blocked() {
     }
 }
 
-/// Before it was traced: it acts, if the tracer lets it pass. What was pending from outside stays what it was.
+/// Before it was traced: it acts, if the tracer lets it pass, also when it is put back first.
 fn what_it_has_sent_itself() {
     mode::two_sided();
-    for also_outside in [false, true] {
+    for put_back in [false, true] {
         let subject = Subject::new();
         subject.init.block(libc::SIGTERM);
-        if also_outside {
-            subject.outside(libc::SIGTERM);
-        }
         subject.init.itself(SendCall::Kill, libc::SIGTERM);
         let number = Pid::from_raw(subject.number());
         ptrace::seize(number, Options::empty()).expect("PTRACE_SEIZE");
         subject.init.tell(Command::Unblock(libc::SIGTERM));
         wait_for_signal(number, SIGTERM);
+        if put_back {
+            set_mask(number, 1 << (libc::SIGTERM - 1));
+            go_on(number, SIGTERM);
+            subject.init.receive();
+            subject.check_pending(libc::SIGTERM);
+            subject.init.tell(Command::Unblock(libc::SIGTERM));
+            wait_for_signal(number, SIGTERM);
+        }
         go_on(number, SIGTERM);
         subject.check_ends(libc::SIGTERM, "which it has sent itself");
     }

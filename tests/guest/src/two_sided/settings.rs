@@ -326,7 +326,6 @@ fn nothing_is_left_in_memory() {
     }
 }
 
-/// Takeover mode: those that live while the module is away.
 /// It is done, as the kernel sees it, and says nothing: what holds is the parent's still.
 fn a_write_without_a_number() {
     mode::two_sided();
@@ -381,6 +380,7 @@ fn a_file_of_an_earlier_load() {
     }
 }
 
+/// Takeover mode: those that live while the module is away.
 fn a_namespaces_own_stay() {
     make_sure();
     if !kernel().starts_with("takeover") {

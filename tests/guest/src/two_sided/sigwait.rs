@@ -9,9 +9,10 @@ use super::attack;
 use crate::channel::Channel;
 use crate::harness::Test;
 use crate::mode;
+use crate::proc_fs::Proc;
 use crate::process::{
-    check_continues, check_stops, echo, errno_of, fork, kill, lead_group, new_ns, sleep_for_ever,
-    start_threads, Child, End,
+    check_continues, check_stops, echo, errno_of, eventually, fork, kill, lead_group, new_ns, quit,
+    quit_thread, sleep_for_ever, start_threads, Child, End,
 };
 use crate::send_signal::{SendCall, SEND_CALLS};
 use crate::signal_capture;
@@ -22,6 +23,7 @@ pub const TESTS: &[Test] = tests![300;
     by_sigtimedwait,
     by_a_signalfd,
     by_a_thread_of_its_own,
+    when_the_first_thread_has_gone,
     until_a_handler_has_run,
     until_it_ends,
     until_it_stops_and_goes_on,
@@ -189,6 +191,37 @@ fn waiter(wait: Wait, before: impl FnOnce()) -> Child {
         attack(&[libc::SIGTERM, libc::SIGQUIT]);
         echo(channel);
     })
+}
+
+/// It takes nothing any more, and another one waits for the signal.
+fn when_the_first_thread_has_gone() {
+    mode::two_sided();
+    let body = |channel: &Channel| {
+        signal_state::reset();
+        signal_state::block(libc::SIGTERM);
+        let fd = channel.fd();
+        std::thread::spawn(move || {
+            Channel::from_inherited(fd).send(0);
+            sigwait(libc::SIGTERM);
+            quit(42)
+        });
+        signal_state::unblock(libc::SIGTERM);
+        quit_thread(0)
+    };
+    for child in [fork(body), new_ns(body)] {
+        child.receive();
+        let waits = || {
+            Proc::at("/proc")
+                .read(&format!("{}/stat", child.pid))
+                .ok()?
+                .contains(") Z ")
+                .then_some(())
+        };
+        eventually("the end of the first thread", waits);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        child.kill(libc::SIGTERM);
+        check!(child.wait(), End::Exit(42));
+    }
 }
 
 fn until_a_handler_has_run() {
