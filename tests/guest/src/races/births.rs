@@ -50,11 +50,12 @@ fn nothing_of_a_signal_is_inherited() {
                 fork(|_| {
                     let mut random = Random::new(nr);
                     loop {
-                        for _ in 0..random.below(10) {
+                        let began = Instant::now();
+                        for _ in 0..random.below(20) {
                             let _ = kill(1, SIGNAL);
                         }
-                        // A fork begins anew when something was sent before it has begun.
-                        nap(&mut random, 1000);
+                        // A fork begins anew when something was sent before it has begun: a slow machine needs longer rests.
+                        nap(&mut random, 2 * began.elapsed().as_micros() as usize + 1);
                     }
                 })
             })
@@ -64,7 +65,7 @@ fn nothing_of_a_signal_is_inherited() {
             if began.elapsed() > Duration::from_secs(60) {
                 break;
             }
-            let children: Vec<Child> = (0..60).map(|_| fork(wait_undisturbed)).collect();
+            let children: Vec<Child> = (0..150).map(|_| fork(wait_undisturbed)).collect();
             for child in &children {
                 child.receive();
             }
