@@ -237,6 +237,7 @@ fn a_machine_that_can_have_it() {
         "MODULES",
         "RUST",
         "SYSCTL",
+        "POSIX_TIMERS",
         "KPROBES",
         "KALLSYMS",
         "KALLSYMS_ALL",
