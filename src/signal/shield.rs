@@ -34,7 +34,7 @@ pub(super) struct Shield<'l> {
 enum How<'l> {
     /// The handler that the process has.
     Handler(__sighandler_t),
-    /// This thread blocks it.
+    /// The target and this thread block it.
     Blocked(&'l Thread),
 }
 
@@ -46,9 +46,12 @@ impl<'l> Shield<'l> {
         let t = target.thread();
         let executes = |t: &&Thread| kernel_fn::is_in_execve(t);
         let how = match t.process().only_thread().filter(executes) {
-            Some(t) => {
+            // Whether it is ignored is asked of the target, which may be one that exits; whether it ends the process, of
+            // the thread that is chosen.
+            Some(only) => {
                 t.real_blocked().add(sig);
-                How::Blocked(t)
+                only.real_blocked().add(sig);
+                How::Blocked(only)
             }
             None => How::Handler(t.handler_place(sig).replace(Some(handler))),
         };
@@ -61,7 +64,10 @@ impl Drop for Shield<'_> {
         let t = self.target.thread();
         match self.how {
             How::Handler(real) => t.handler_place(self.sig).set(real),
-            How::Blocked(t) => t.real_blocked().remove(self.sig),
+            How::Blocked(only) => {
+                t.real_blocked().remove(self.sig);
+                only.real_blocked().remove(self.sig);
+            }
         }
     }
 }
