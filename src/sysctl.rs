@@ -30,7 +30,11 @@ use crate::{
     },
     imports::kernel_fn,
     module::Loaded,
-    object::{fields, objects, File},
+    object::{
+        fields,
+        objects,
+        File, //
+    },
     task::Current,
 };
 use core::{

@@ -180,10 +180,13 @@ impl Sent<'_> {
     #[inline(always)]
     fn needs_shield(&self) -> bool {
         let t = self.t.thread();
-        let at_risk = if t.process().only_thread().is_some() {
-            !ptr::eq(t.as_ptr(), self.me.as_ptr()) && !t.blocks(self.sig)
+        let only = t.process().only_thread();
+        let at_risk = if t.blocks(self.sig) {
+            // The first thread may have exited, and block it still.
+            self.type_ != bindings::pid_type_PIDTYPE_PID
+                && !only.is_some_and(|only| ptr::eq(only, t))
         } else {
-            self.type_ != bindings::pid_type_PIDTYPE_PID && t.blocks(self.sig)
+            only.is_some_and(|only| !ptr::eq(only.as_ptr(), self.me.as_ptr()))
         };
         at_risk && verdict::default_action(self.sig) == Action::Terminate
     }

@@ -31,6 +31,7 @@ pub const TESTS: &[Test] = tests![300;
     to_one_thread,
     to_one_thread_and_to_all,
     when_the_leader_has_gone,
+    when_the_leader_has_gone_and_blocks_it,
     a_thread_executes_a_program,
     a_thread_executes_a_program_meanwhile,
     in_the_middle_of_vfork,
@@ -257,6 +258,37 @@ fn when_the_leader_has_gone() {
             check!(end, End::Killed(signal), "by {call:?}");
         }
     }
+}
+
+/// Another thread takes what comes from inside, to no effect.
+fn when_the_leader_has_gone_and_blocks_it() {
+    mode::two_sided();
+    let init = new_ns(|channel| {
+        signal_state::reset();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                channel.receive();
+                attack(&ENDING);
+                channel.send(0);
+                echo(channel);
+            });
+            ENDING.into_iter().for_each(signal_state::block);
+            quit_thread(3);
+        });
+    });
+    let path = format!("{}/task/{}", init.pid, init.pid);
+    eventually("the leader is a zombie", || {
+        (state(&path) == 'Z').then_some(())
+    });
+    init.send(0);
+    check!(
+        init.channel.receive_or_end(),
+        Some(vec![0]),
+        "after signals from inside"
+    );
+    init.check_alive();
+    init.kill(TERM);
+    check!(init.wait(), End::Killed(TERM));
 }
 
 fn a_thread_executes_a_program() {
