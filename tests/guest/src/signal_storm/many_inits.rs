@@ -30,14 +30,18 @@ fn inits_within_inits() {
                 survive(channel, threads.next().expect("a number"));
             });
             inner.receive();
-            check_ends(&inner, libc::SIGHUP);
             channel.send(0);
+            wait_for_message(channel);
+            check_ends(&inner, libc::SIGHUP);
         }
     });
     for_a_while(2, || {
         outer.receive();
         check_untouched(&outer);
+        outer.send(0);
     });
+    // Not while the inner one forks: in a namespace that ends it gets ENOMEM, and minds.
+    outer.receive();
     check_ends(&outer, libc::SIGTERM);
 }
 
