@@ -20,6 +20,7 @@ mod search;
 mod verdict;
 
 mod btf_rules;
+mod leaf_races;
 mod leaf_rules;
 mod noexec_rules;
 mod number_rules;
