@@ -19,7 +19,7 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Show the tree of namespaces: inits, containers, counters, switches
+    /// Show the tree of namespaces: inits, containers, counters, settings
     List {
         /// Print JSON
         #[arg(long)]
@@ -30,7 +30,7 @@ pub enum Command {
     },
     /// Say of each signal to an init what becomes of it, and why, as it happens
     Trace {
-        /// Those to this container alone, by its name or the beginning of its number
+        /// Those to this container alone, by its name or the beginning of its ID
         #[arg(long, value_name = "NAME", conflicts_with = "pid")]
         container: Option<String>,
         /// Those to the init of this process's namespace alone
@@ -58,7 +58,7 @@ pub enum Command {
         #[arg(long, value_name = "RELEASE")]
         kernel: Option<String>,
     },
-    /// Print the counters and switches for Prometheus' node exporter
+    /// Print the counters and settings for Prometheus' node exporter
     Metrics {
         /// Put them into this file, which changes as a whole
         #[arg(long, value_name = "FILE")]
@@ -66,8 +66,8 @@ pub enum Command {
     },
     /// Say what keeps a namespace, or its init, from going
     Holders {
-        /// A process of it, or its number as in /proc/PID/ns/pid
-        #[arg(value_name = "PID_OR_NAMESPACE")]
+        /// A process of it, its number as in /proc/PID/ns/pid, or its container
+        #[arg(value_name = "PID|NAMESPACE|CONTAINER")]
         what: String,
     },
     /// Print what a shell wants to complete commands

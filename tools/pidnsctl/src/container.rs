@@ -8,7 +8,7 @@ use std::fmt;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Label {
-    /// An engine's container, by its number in hexadecimal digits, and its name if the engine's files say it.
+    /// An engine's container, by its ID, which is 64 hexadecimal digits, and its name if the engine's files say it.
     Container { id: String, name: Option<String> },
     /// A container, a machine or a unit that has a name alone.
     Named(String),
@@ -27,7 +27,7 @@ impl fmt::Display for Label {
 }
 
 impl Label {
-    /// Whether somebody may mean this one by `said`: its name, or the beginning of its number.
+    /// Whether somebody may mean this one by `said`: its name, or the beginning of its ID.
     pub fn is_called(&self, said: &str) -> bool {
         match self {
             Self::Named(name) => name == said,
@@ -96,7 +96,7 @@ fn container(path: &str) -> Option<Label> {
     })
 }
 
-/// Whether this is how engines number their containers.
+/// Whether this is how engines name their containers.
 fn is_id(text: &str) -> bool {
     text.len() == 64
         && text

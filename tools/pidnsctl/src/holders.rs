@@ -24,8 +24,8 @@ const MOST_PIDS: u64 = 1 << 22;
 /// 0 if there is something, 1 if nothing was found.
 pub fn run(machine: &Machine, what: &str, out: &mut impl Write) -> Result<u8> {
     let processes = process::all(machine);
-    let ns = namespace(&processes, what)?;
     let tree = Tree::read(machine, &processes)?;
+    let ns = namespace(&processes, &tree, what)?;
     let search = Search {
         machine,
         processes: &processes,
@@ -55,14 +55,20 @@ pub fn run(machine: &Machine, what: &str, out: &mut impl Write) -> Result<u8> {
     Ok(0)
 }
 
-/// The namespace that somebody means: `4026532190`, `pid:[4026532190]`, or the number of a process in it.
-fn namespace(processes: &Processes, what: &str) -> Result<u64> {
-    let number = match inode_of(what) {
-        Some(ns) => return Ok(ns),
-        None => what.parse::<u64>().ok(),
+/// The namespace that somebody means: `4026532190`, `pid:[4026532190]`, the number of a process in it, or its container.
+fn namespace(processes: &Processes, tree: &Tree, what: &str) -> Result<u64> {
+    if let Some(ns) = inode_of(what) {
+        return Ok(ns);
+    }
+    let Ok(number) = what.parse::<u64>() else {
+        return match tree.called(what)[..] {
+            [it] => Ok(it.row.ns),
+            [] => bail!("no process, namespace or container '{what}': pidnsctl list shows them"),
+            _ => bail!(
+                "several namespaces are of '{what}': say one's number, as pidnsctl list shows it"
+            ),
+        };
     };
-    let number =
-        number.with_context(|| format!("'{what}' is no process and no namespace: say a number"))?;
     if number > MOST_PIDS {
         return Ok(number);
     }
@@ -134,7 +140,7 @@ impl Search<'_> {
                 ));
             } else if it.is_stopped() {
                 found.push(format!("{what} {it} is stopped: kill -CONT {}", it.pid));
-            } else if self.is_frozen(it) {
+            } else if it.is_frozen(self.machine) {
                 found.push(format!("{what} {it} is frozen with its cgroup"));
             } else if is_init(it) {
                 found.push(format!("{what} {it} lives"));
@@ -164,21 +170,6 @@ impl Search<'_> {
             Some(function) if !function.is_empty() && function != "0" => format!(", in {function}"),
             _ => String::new(),
         }
-    }
-
-    /// As the second version of cgroups tells it.
-    fn is_frozen(&self, it: &Process) -> bool {
-        let cgroups = self
-            .machine
-            .read(format!("/proc/{}/cgroup", it.pid))
-            .unwrap_or_default();
-        let path = cgroups.lines().find_map(|line| line.strip_prefix("0::"));
-        path.and_then(|path| {
-            self.machine
-                .read(format!("/sys/fs/cgroup{path}/cgroup.events"))
-                .ok()
-        })
-        .is_some_and(|events| events.lines().any(|it| it == "frozen 1"))
     }
 
     fn name(&self, pid: i32) -> String {

@@ -45,12 +45,12 @@ fn remark(machine: &Machine, tree: &Tree) {
     if !tree.listed && machine.exists("/sys/module/pidns") {
         let _ = writeln!(
             err,
-            "pidnsctl: this pidns has no /proc/pidns: load a newer one for counters and switches"
+            "pidnsctl: this pidns has no /proc/pidns: load a newer one for counters and settings"
         );
     } else if !tree.listed {
         let _ = writeln!(
             err,
-            "pidnsctl: pidns is not loaded, so there are no counters and switches: modprobe pidns"
+            "pidnsctl: pidns is not loaded, so there are no counters and settings: modprobe pidns"
         );
     }
     if tree.hidden > 0 {
@@ -154,7 +154,7 @@ fn in_order(tree: &Tree) -> Vec<(String, &Namespace)> {
 
 #[derive(Serialize)]
 struct Document<'a> {
-    /// Whether the module is there, with counters and switches.
+    /// Whether the module is there, with counters and settings.
     pidns: bool,
     /// How many processes are counted nowhere.
     hidden_processes: usize,

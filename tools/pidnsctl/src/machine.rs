@@ -3,7 +3,9 @@
 //! The machine that is looked at: its files, below a root that is `/` but for tests.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -28,6 +30,11 @@ impl Machine {
     pub fn read(&self, path: impl AsRef<Path>) -> io::Result<String> {
         let bytes = fs::read(self.path(path))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Some bytes of a file that begin there.
+    pub fn read_at(&self, path: impl AsRef<Path>, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        File::open(self.path(path))?.read_exact_at(bytes, offset)
     }
 
     /// The one word of a file, if it is there and may be read.

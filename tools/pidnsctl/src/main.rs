@@ -2,6 +2,7 @@
 
 //! `pidnsctl`: shows pid namespaces, what signals to their inits do, and what keeps them.
 
+mod case;
 mod check;
 mod cli;
 mod container;
@@ -16,6 +17,7 @@ mod namespace;
 mod process;
 mod rule;
 mod signal;
+mod taking;
 mod trace;
 mod tracefs;
 

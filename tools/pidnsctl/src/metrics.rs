@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `pidnsctl metrics`: counters and switches in the text format of Prometheus, for the node exporter's textfile collector.
+//! `pidnsctl metrics`: counters and settings in the text format of Prometheus, for the node exporter's textfile collector.
 
 use crate::{
     machine::Machine,

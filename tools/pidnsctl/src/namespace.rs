@@ -187,7 +187,6 @@ mod tests {
             group: None,
             session: None,
             ns: Some(ns),
-            blocked: SignalSet::default(),
             ignored: SignalSet::default(),
             caught: SignalSet::default(),
         };

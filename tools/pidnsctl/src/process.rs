@@ -32,8 +32,6 @@ pub struct Process {
     pub session: Option<i32>,
     /// Its namespace, if one may know.
     pub ns: Option<u64>,
-    /// By its first thread.
-    pub blocked: SignalSet,
     pub ignored: SignalSet,
     pub caught: SignalSet,
 }
@@ -55,11 +53,31 @@ impl Process {
             session: first(&status.nssid),
             numbers: status.nspid.unwrap_or_else(|| vec![pid]),
             ns: machine.pid_namespace(format!("{dir}/ns/pid")),
-            blocked: SignalSet(status.sigblk),
             ignored: SignalSet(status.sigign),
             caught: SignalSet(status.sigcgt),
             name: printable(&status.name),
         })
+    }
+
+    /// The process that somebody means who says the number of one of its threads.
+    pub fn of_thread(machine: &Machine, tid: i32) -> Option<Self> {
+        Self::read(
+            machine,
+            status(machine, &format!("/proc/{tid}/status"))?.tgid,
+        )
+    }
+
+    /// Whether its cgroup is frozen, as the second version of cgroups tells it.
+    pub fn is_frozen(&self, machine: &Machine) -> bool {
+        let cgroups = machine.read(format!("/proc/{}/cgroup", self.pid));
+        let cgroups = cgroups.unwrap_or_default();
+        let path = cgroups.lines().find_map(|line| line.strip_prefix("0::"));
+        path.and_then(|path| {
+            machine
+                .read(format!("/sys/fs/cgroup{path}/cgroup.events"))
+                .ok()
+        })
+        .is_some_and(|events| events.lines().any(|it| it == "frozen 1"))
     }
 
     pub fn is_alive(&self) -> bool {
@@ -98,12 +116,12 @@ impl fmt::Display for Process {
     }
 }
 
-fn status(machine: &Machine, path: &str) -> Option<Status> {
+pub fn status(machine: &Machine, path: &str) -> Option<Status> {
     let text = machine.read(path).ok()?;
     Status::from_buf_read(Cursor::new(text)).ok()
 }
 
-fn state_of(status: &Status) -> char {
+pub fn state_of(status: &Status) -> char {
     status.state.chars().next().unwrap_or('?')
 }
 
@@ -123,27 +141,22 @@ fn state(machine: &Machine, pid: i32, first: char) -> (char, bool) {
     (first, true)
 }
 
-/// By the flags of a thread, the seventh word behind its name.
-fn is_exiting(machine: &Machine, stat: &str) -> bool {
-    const PF_EXITING: u64 = 4;
-    let text = machine.read(stat).unwrap_or_default();
-    let words = text.rsplit_once(')').map_or("", |it| it.1);
-    let flags = words
-        .split_whitespace()
-        .nth(6)
-        .and_then(|it| it.parse::<u64>().ok());
-    flags.is_some_and(|flags| flags & PF_EXITING != 0)
+fn is_exiting(machine: &Machine, path: &str) -> bool {
+    const PF_EXITING: i64 = 4;
+    stat(machine, path, FLAGS).is_some_and(|flags| flags & PF_EXITING != 0)
 }
 
-/// The signals that every thread of a process blocks: one that does not can take it.
-pub fn blocked_by_all(machine: &Machine, pid: i32) -> Option<SignalSet> {
-    let threads = machine.numbers(format!("/proc/{pid}/task"));
-    let blocked = threads
-        .iter()
-        .filter_map(|tid| status(machine, &format!("/proc/{pid}/task/{tid}/status")))
-        .filter(|status| !matches!(state_of(status), 'Z' | 'X'))
-        .map(|status| status.sigblk);
-    blocked.reduce(|one, other| one & other).map(SignalSet)
+/// Words of a `/proc/PID/stat`, counted from the one behind the name.
+pub const PGRP: usize = 2;
+pub const TTY_NR: usize = 4;
+pub const TPGID: usize = 5;
+const FLAGS: usize = 6;
+
+pub fn stat(machine: &Machine, path: &str, word: usize) -> Option<i64> {
+    let text = machine.read(path).ok()?;
+    // The name may have blanks and parentheses.
+    let words = text.rsplit_once(')')?.1;
+    words.split_whitespace().nth(word)?.parse().ok()
 }
 
 /// All processes that this `/proc` shows, by their numbers.

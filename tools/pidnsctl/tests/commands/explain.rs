@@ -5,7 +5,7 @@
 use crate::{
     machine,
     machine::{Machine, Process},
-    with_module, ID, WEB,
+    with_module, ID, INITIAL, WEB,
 };
 
 /// Arguments of `explain`, the status, and what its first line ends with; with the module, two-sided.
@@ -164,4 +164,195 @@ fn explain_asks_every_thread() {
     assert_ne!(status, other);
     machine.file("proc/812/task/820/status", &other);
     assert_eq!(machine.run(&["explain", "812", "INT"]).status, 0);
+}
+
+/// What somebody takes by `sigwait` or from a `signalfd`, as inits of engines do, is his.
+#[test]
+fn explain_who_takes_it_by_himself() {
+    const INT: u64 = 1 << 1;
+    const TERM: u64 = 1 << 14;
+    for (two_sided_init, machine) in [
+        (1, with_module("explain-waits", 1, 10000)),
+        (0, with_module("explain-waits-off", 0, 10000)),
+    ] {
+        with_dispositions(&machine);
+        machine.waits(812, 812, INT | TERM);
+        let ran = machine.run(&["explain", "812", "TERM"]);
+        assert_eq!(ran.status, 0, "{}", ran.out);
+        assert!(
+            ran.out.contains("it goes on from its sigwait"),
+            "{}",
+            ran.out
+        );
+        assert!(
+            ran.out.contains("thread 812 waits for SIGTERM (sigwait)"),
+            "{}",
+            ran.out
+        );
+        assert!(ran.out.contains("if it exits, the others"), "{}", ran.out);
+        assert!(!ran.out.contains("all of its namespace get"), "{}", ran.out);
+        assert!(!ran.out.contains("by that rule"), "{}", ran.out);
+        // It waits for that no less, but blocks it.
+        assert_eq!(machine.run(&["explain", "812", "INT"]).status, 3);
+        // Nobody waits for it.
+        let killed = machine.run(&["explain", "812", "KILL"]);
+        assert!(killed.out.contains("it ends"), "{}", killed.out);
+        let quit = machine.run(&["explain", "812", "QUIT"]);
+        assert_eq!(quit.status, 1 - two_sided_init, "{}", quit.out);
+    }
+    let machine = with_module("explain-signalfd", 1, 10000);
+    with_dispositions(&machine);
+    machine.file(
+        "proc/812/fdinfo/3",
+        "pos:\t0\nflags:\t02\nsigmask:\t0000000000000002\n",
+    );
+    let ran = machine.run(&["explain", "812", "INT"]);
+    assert_eq!(ran.status, 3);
+    assert!(
+        ran.out.contains("until it reads it from its signalfd"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("(file 3)"), "{}", ran.out);
+    // It is not blocked: the file does not get it.
+    machine.file("proc/812/fdinfo/4", "sigmask:\t0000000000004000\n");
+    let ran = machine.run(&["explain", "812", "TERM"]);
+    assert!(
+        ran.out.lines().next().unwrap().ends_with("it ends"),
+        "{}",
+        ran.out
+    );
+    // Its first thread takes what another one waits for.
+    machine.file(
+        "proc/812/task/820/status",
+        &std::fs::read_to_string(machine.path("proc/812/status")).unwrap(),
+    );
+    machine.waits(812, 820, TERM);
+    let ran = machine.run(&["explain", "812", "TERM"]);
+    assert!(
+        ran.out.lines().next().unwrap().ends_with("it ends"),
+        "{}",
+        ran.out
+    );
+    machine.remove("proc/812/task/820/syscall");
+    let ran = machine.run(&["explain", "812", "TERM"]);
+    assert!(
+        ran.out
+            .contains("whether a thread waits for SIGTERM (sigwait): ask as root"),
+        "{}",
+        ran.out
+    );
+}
+
+/// What mainline does to an init whose first thread blocks what another one does not.
+#[test]
+fn explain_what_mainline_forgets() {
+    for (two_sided_init, from, status) in [(0, "813", 0), (1, "813", 1), (2, "1000", 0)] {
+        let machine = with_module("explain-forgets", two_sided_init, 10000);
+        with_dispositions(&machine);
+        let text = std::fs::read_to_string(machine.path("proc/812/status")).unwrap();
+        let other = text.replace("SigBlk:\t0000000000000002", "SigBlk:\t0");
+        machine.file("proc/812/task/820/status", &other);
+        machine.file("proc/812/task/820/syscall", "running\n");
+        let ran = machine.run(&["explain", "812", "INT", "--from", from]);
+        assert_eq!(ran.status, status, "{}", ran.out);
+    }
+}
+
+#[test]
+fn explain_what_does_not_run() {
+    let machine = with_module("explain-sleeps", 1, 10000);
+    let process = |state| {
+        machine.process(&Process {
+            state,
+            caught: 1 << 9,
+            cgroup: "0::/web\n",
+            ..Process::new(812, 700, "sleep", WEB, "812\t1")
+        });
+    };
+    let first = |signal| {
+        let ran = machine.run(&["explain", "812", signal]);
+        (ran.status, ran.out.lines().next().unwrap_or("").to_owned())
+    };
+    process('D');
+    for signal in ["KILL", "TERM", "USR1"] {
+        let (status, line) = first(signal);
+        assert_eq!(status, 3, "{line}");
+        assert!(line.contains("takes no signal (state D)"), "{line}");
+    }
+    process('S');
+    machine.file("sys/fs/cgroup/web/cgroup.events", "populated 1\nfrozen 1\n");
+    assert_eq!(first("TERM").0, 0);
+    let (status, line) = first("USR1");
+    assert_eq!(status, 3, "{line}");
+    assert!(line.contains("its cgroup is frozen"), "{line}");
+}
+
+#[test]
+fn explain_to_whom_it_may_not_be_told() {
+    let machine = with_module("explain-hidden", 0, 10000);
+    // Not listed, as for somebody who is not its admin.
+    let list = format!("ns parent owner level init two_sided_init\n{INITIAL} - 4026531837 0 1 1\n");
+    machine.file("proc/pidns", &list);
+    machine.remove("proc/812/ns/pid");
+    let ran = machine.run(&["explain", "812", "TERM"]);
+    assert_eq!((ran.status, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("ask as root"), "{}", ran.err);
+    machine.remove("proc/1/ns/pid");
+    let ran = machine.run(&["explain", "1", "TERM"]);
+    assert!(ran.out.contains("the machine's own pid 1"), "{}", ran.out);
+}
+
+#[test]
+fn explain_a_thread_by_its_process() {
+    let machine = with_module("explain-thread", 1, 10000);
+    let text = std::fs::read_to_string(machine.path("proc/812/status")).unwrap();
+    let thread = text
+        .replace("Pid:\t812", "Pid:\t820")
+        .replace("812\t1", "820\t5");
+    machine.file("proc/820/status", &thread);
+    for arguments in [
+        ["820", "TERM", "--from", "1000"],
+        ["812", "TERM", "--from", "820"],
+    ] {
+        let ran = machine.run(&[&["explain"], &arguments[..]].concat());
+        assert_eq!(ran.status, 0, "{}", ran.out);
+        assert!(
+            ran.out.contains("to sleep (812), pid 1 of web: it ends"),
+            "{}",
+            ran.out
+        );
+    }
+    assert!(machine
+        .run(&["explain", "812", "TERM", "--from", "820"])
+        .out
+        .contains("itself"));
+}
+
+#[test]
+fn explain_says_who_stands_where() {
+    let machine = with_module("explain-where", 1, 10000);
+    machine.process(&Process::new(990, 700, "other", 4026532300, "990\t1"));
+    let list = std::fs::read_to_string(machine.path("proc/pidns")).unwrap();
+    machine.file(
+        "proc/pidns",
+        &format!("{list}4026532300 {INITIAL} 4026531837 1 990 1 0 0 1 1 1 0\n"),
+    );
+    let ran = machine.run(&["explain", "812", "TERM", "--from", "990"]);
+    assert!(ran.out.contains("beside it"), "{}", ran.out);
+    let ran = machine.run(&["explain", "812", "INT"]);
+    assert!(!ran.out.contains("terminal:"), "{}", ran.out);
+    for (foreground, end) in [(812, "(pidns_terminal=0)"), (813, "in the background")] {
+        machine.process(&Process {
+            tty: (34816, foreground),
+            ..Process::new(812, 700, "sleep", WEB, "812\t1")
+        });
+        let ran = machine.run(&["explain", "812", "INT"]);
+        assert!(
+            ran.out.contains("a Ctrl-C that is typed there is"),
+            "{}",
+            ran.out
+        );
+        assert!(ran.out.trim_end().ends_with(end), "{}", ran.out);
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::symlink,
+    os::unix::fs::{symlink, FileExt},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -28,7 +28,9 @@ pub struct Process<'a> {
     pub numbers: &'a str,
     pub state: char,
     pub tracer: i32,
-    /// As in `/proc/PID/stat`.
+    /// As in `/proc/PID/stat`: a terminal, and the process group in its foreground.
+    pub tty: (i32, i32),
+    /// As there.
     pub flags: u64,
     pub blocked: u64,
     pub ignored: u64,
@@ -46,6 +48,7 @@ impl<'a> Process<'a> {
             numbers,
             state: 'S',
             tracer: 0,
+            tty: (0, -1),
             flags: 0,
             blocked: 0,
             ignored: 0,
@@ -101,6 +104,7 @@ impl Machine {
             numbers,
             state,
             tracer,
+            tty: (tty, foreground),
             flags,
             blocked,
             ignored,
@@ -115,10 +119,36 @@ impl Machine {
         );
         self.file(&format!("proc/{pid}/status"), &status);
         self.file(&format!("proc/{pid}/task/{pid}/status"), &status);
-        let stat = format!("{pid} ({name} (x) y) {state} {parent} {pid} {pid} 0 -1 {flags} 0 0");
+        let stat = format!(
+            "{pid} ({name} (x) y) {state} {parent} {pid} {pid} {tty} {foreground} {flags} 0 0"
+        );
         self.file(&format!("proc/{pid}/task/{pid}/stat"), &stat);
+        // It sleeps in a read(2), or in another call of that number.
+        self.file(
+            &format!("proc/{pid}/task/{pid}/syscall"),
+            "0 0x3 0x10 0x8 0x0 0x0 0x0 0x7f0 0x7f8\n",
+        );
         self.file(&format!("proc/{pid}/cgroup"), cgroup);
         self.link(&format!("proc/{pid}/ns/pid"), &format!("pid:[{ns}]"));
+    }
+
+    /// Lets a thread wait for signals in `sigtimedwait`.
+    pub fn waits(&self, pid: i32, tid: i32, signals: u64) {
+        const SET: u64 = 0x7ff0;
+        let number = if cfg!(target_arch = "x86_64") {
+            128
+        } else {
+            137
+        };
+        let dir = format!("proc/{pid}/task/{tid}");
+        let call = format!("{number} {SET:#x} 0x0 0x0 0x8 0x0 0x0 0x7f0 0x7f8\n");
+        self.file(&format!("{dir}/syscall"), &call);
+        self.file(&format!("{dir}/mem"), "");
+        let memory = fs::File::options()
+            .write(true)
+            .open(self.path(&format!("{dir}/mem")))
+            .unwrap();
+        memory.write_all_at(&signals.to_ne_bytes(), SET).unwrap();
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ran {

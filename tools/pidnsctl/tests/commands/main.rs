@@ -116,6 +116,30 @@ fn a_list_that_is_none_is_an_error_of_one_line() {
 }
 
 #[test]
+fn holders_of_a_container() {
+    let machine = machine("holders-container");
+    for said in ["web", &ID[..12]] {
+        let ran = machine.run(&["holders", said]);
+        let (out, err) = (ran.out, ran.err);
+        assert!(
+            out.starts_with("its init sleep (812) lives\n"),
+            "{out}{err}"
+        );
+    }
+    // A second one in it, as of an engine in a container.
+    machine.process(&Process {
+        cgroup: &format!("0::/machine.slice/libpod-{ID}.scope/container/x\n"),
+        ..Process::new(900, 813, "inner", DEEP, "900\t3\t1")
+    });
+    let ran = machine.run(&["holders", "web"]);
+    assert!(
+        ran.err.contains("several namespaces are of 'web'"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
 fn holders_are_found() {
     let machine = machine("holders");
     machine.process(&Process {
@@ -313,7 +337,7 @@ fn errors_are_one_line_and_status_2() {
         (&["explain", "5", "TERM"], "no process 5"),
         (
             &["holders", "x"],
-            "'x' is no process and no namespace: say a number",
+            "no process, namespace or container 'x': pidnsctl list shows them",
         ),
         (&["holders", "5"], "no process 5"),
         (
