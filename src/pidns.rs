@@ -103,6 +103,7 @@ impl kernel::Module for Pidns {
             return Err(compat::eopnotsupp());
         }
         let symbols = hook::Symbols::find(&hooks::NEEDS)?;
+        module::check_tasks_rcu()?;
         #[cfg(not(CONFIG_PID_NS))]
         let namespaces = namespace::Namespaces::new()?;
         settings::RULE.begin(module_parameters::two_sided_init.value())?;

@@ -36,6 +36,7 @@
 #include <linux/proc_ns.h>
 #include <linux/ptrace.h>
 #include <linux/random.h>
+#include <linux/rcupdate_wait.h>
 #include <linux/reboot.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>

@@ -4,9 +4,11 @@
 
 mod inside;
 mod loaded;
+mod readiness;
 
 pub(crate) use inside::{drain, synchronize_rcu_tasks, Inside};
 pub(crate) use loaded::{keep, Loaded};
+pub(crate) use readiness::check_tasks_rcu;
 
 use core::sync::atomic::{AtomicBool, Ordering};
 

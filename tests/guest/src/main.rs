@@ -52,6 +52,7 @@ mod setns;
 mod signal_storm;
 mod signals;
 mod slow;
+mod starved;
 mod status;
 mod stress;
 mod sysctl;

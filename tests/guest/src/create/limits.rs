@@ -1,10 +1,6 @@
 //! Who may not make a namespace, and how many there may be.
 
-use std::sync::atomic::{AtomicI32, Ordering};
-
 use nix::errno::Errno;
-use nix::sched::{sched_setaffinity, CpuSet};
-use nix::unistd::Pid;
 
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{sample, Test};
@@ -17,7 +13,7 @@ use crate::process::{
     attempt_fork, errno_of, eventually, fork, new_ns, pid, unshare, unshare_pid, wait_for_message,
     Child, End,
 };
-use crate::races::shared;
+use crate::starved::Starved;
 
 pub const TESTS: &[Test] = tests![
     without_the_capability,
@@ -213,44 +209,9 @@ fn a_namespace_lives_while_its_maker_may_fork() {
 }
 
 /// A task that has a processor to wait for, however long, is nothing to namespaces that end elsewhere.
+/// In takeover mode the kernel frees its own namespaces.
 fn a_starved_task_holds_nobodys_place() {
-    let rounds: &AtomicI32 = shared();
-    let on_the_last = || {
-        let last = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_ONLN);
-        let mut processors = CpuSet::new();
-        processors.set(last.unwrap().unwrap() as usize - 1).unwrap();
-        sched_setaffinity(Pid::this(), &processors).expect("sched_setaffinity");
-    };
-    let starved = fork(|channel| {
-        on_the_last();
-        let priority = libc::sched_param { sched_priority: 0 };
-        let idle = libc::SCHED_IDLE;
-        // SAFETY: the structure is live.
-        let set = unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, idle, &priority) };
-        check!(set, 0, "SCHED_IDLE");
-        channel.send(0);
-        loop {
-            rounds.fetch_add(1, Ordering::Relaxed);
-        }
-    });
-    starved.receive();
-    let busy: Vec<Child> = (0..4)
-        .map(|_| {
-            fork(|_| {
-                on_the_last();
-                // SAFETY: it touches no memory.
-                check!(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) }, 0);
-                loop {
-                    std::hint::spin_loop();
-                }
-            })
-        })
-        .collect();
-    eventually("a task that does not come to run", || {
-        let before = rounds.load(Ordering::Relaxed);
-        std::thread::sleep(std::time::Duration::from_millis(500));
-        (rounds.load(Ordering::Relaxed) == before).then_some(())
-    });
+    let starved = Starved::new();
     let user = fork(|_| {
         limit_pid_namespaces(&Proc::at("/proc"), 3);
         for _ in 0..6 {
@@ -260,8 +221,6 @@ fn a_starved_task_holds_nobodys_place() {
         }
     });
     check!(user.wait(), End::Exit(0));
-    // It has to come to run to end.
-    busy.into_iter().for_each(Child::end);
     starved.end();
 }
 

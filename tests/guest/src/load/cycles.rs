@@ -2,7 +2,10 @@
 
 use nix::errno::Errno;
 
-use super::{check_held, hooked, load, load_now, start, storm, unload, unload_soon};
+use super::{
+    check_held, check_load_beside_starved, hooked, load, load_now, start, storm, unload,
+    unload_soon,
+};
 use crate::clone::{Clone, NEWPID};
 use crate::harness::{scale, times, Test};
 use crate::ns_file::{setns, NsFile};
@@ -23,6 +26,7 @@ pub const TESTS: &[Test] = tests![300;
     a_pidfd_of_a_dead_member_holds_the_module,
     processes_live_through_an_unload,
     no_function_stays_hooked,
+    a_load_does_not_wait_for_a_starved_task,
     loads_and_unloads_with_namespaces,
     an_unload_is_tried_under_a_storm_of_namespaces,
     a_limit_on_namespaces_is_one_on_their_memory,
@@ -155,6 +159,12 @@ fn no_function_stays_hooked() {
     unload_soon();
     check!(hooked(), 0, "functions that stay hooked");
     load_now();
+}
+
+fn a_load_does_not_wait_for_a_starved_task() {
+    start();
+    unload_soon();
+    check_load_beside_starved();
 }
 
 fn loads_and_unloads_under_a_storm_of_forks() {

@@ -6,12 +6,14 @@ pub mod leftovers;
 pub mod user_memory;
 
 use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
 use crate::harness::{kernel, scale};
 use crate::proc_fs::Proc;
-use crate::process::{attempt_fork, eventually, fork, Child};
+use crate::process::{attempt_fork, eventually, fork, has_ended, Child, End};
+use crate::starved::Starved;
 
 const MODULE: &str = "/lib/pidns/pidns.ko";
 
@@ -112,4 +114,30 @@ pub fn storm() -> Vec<Child> {
             })
         })
         .collect()
+}
+
+/// Fails unless a load beside a starved task, for which Tasks RCU waits, is refused in time and leaves nothing. The module
+/// is not there before, and is afterwards.
+#[track_caller]
+pub fn check_load_beside_starved() {
+    let hooked_before = hooked();
+    let starved = Starved::new();
+    let loader = fork(|_| check!(load(), Err(Errno::EBUSY), "load beside a starved task"));
+    let (pidfd, start) = (loader.pidfd(), Instant::now());
+    // It waits for 20 seconds by itself.
+    while !has_ended(&pidfd) && start.elapsed().as_secs() < scale(40, 80) {
+        let listed = std::fs::read_dir("/proc/sys/kernel").map(Iterator::count);
+        check!(listed.is_ok(), true, "a listing while a load waits");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let in_time = has_ended(&pidfd);
+    starved.end();
+    check!(in_time, true, "a load beside a starved task ends in time");
+    check!(loader.wait(), End::Exit(0));
+    check!(
+        hooked(),
+        hooked_before,
+        "functions hooked after a load that was refused"
+    );
+    load_now();
 }

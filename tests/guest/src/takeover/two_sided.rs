@@ -4,7 +4,9 @@ use nix::errno::Errno;
 
 use super::{attack, check_one_sided, check_two_sided, live, new_init, start};
 use crate::harness::Test;
-use crate::load::{hooked, load, load_now, load_with, unload, unload_soon};
+use crate::load::{
+    check_load_beside_starved, hooked, load, load_now, load_with, unload, unload_soon,
+};
 use crate::mode;
 use crate::process::{fork, kill, new_ns, sleeping_thread, Child, End};
 use crate::signal_state;
@@ -20,6 +22,7 @@ pub const TESTS: &[Test] = tests![900;
     a_load_with_a_wrong_parameter_is_refused,
     a_load_without_direct_jumps,
     no_function_stays_hooked,
+    a_load_does_not_wait_for_a_starved_task,
     files_go_with_the_module,
 ];
 
@@ -146,6 +149,12 @@ fn a_load_without_direct_jumps() {
         check_one_sided(&init);
     }
     load_now();
+}
+
+fn a_load_does_not_wait_for_a_starved_task() {
+    start();
+    check!(unload(), Ok(()));
+    check_load_beside_starved();
 }
 
 fn no_function_stays_hooked() {

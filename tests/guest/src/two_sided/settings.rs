@@ -357,6 +357,7 @@ fn a_write_without_a_number() {
 }
 
 /// It is of nothing any more, wherever the next load lies.
+/// What the module reads of such a file before the kernel refuses it, only a sanitizer sees.
 fn a_file_of_an_earlier_load() {
     make_sure();
     let mut files = Vec::new();
