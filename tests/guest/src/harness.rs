@@ -186,6 +186,7 @@ fn run_one(test: &Test) -> Outcome {
     } else {
         Err(Errno::ETIME)
     };
+    let living = if in_time { String::new() } else { living() };
     let left = kill_the_rest();
     mode::restore();
     read_all(&mut report, &mut bytes);
@@ -202,7 +203,7 @@ fn run_one(test: &Test) -> Outcome {
         Ok(WaitStatus::Exited(_, 0)) => {}
         Ok(_) if !failures.is_empty() => {}
         Ok(other) => failures.push(format!("expected the test to exit with 0, saw {other:?}")),
-        Err(_) => failures.push(format!("no end within {} seconds", limit.as_secs())),
+        Err(_) => failures.push(format!("no end within {} seconds{living}", limit.as_secs())),
     }
     if !left {
         println!("Bail out! processes of {} cannot be killed", test.name);
@@ -213,6 +214,29 @@ fn run_one(test: &Test) -> Outcome {
     } else {
         Outcome::Failed(failures)
     }
+}
+
+/// Those that a test has not ended, some of them: what each is and where in the kernel it waits.
+fn living() -> String {
+    const MOST: usize = 16;
+    let of = |pid: &str| {
+        let read =
+            |name| std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let (state, wait) = (read("stat"), read("wchan"));
+        let (name, rest) = state.rsplit_once(')')?;
+        // A kernel thread has no memory of its own.
+        (!read("maps").is_empty() && pid != std::process::id().to_string()).then(|| {
+            format!(
+                "; {name}) {} {wait}",
+                rest.trim_start().get(..1).unwrap_or("")
+            )
+        })
+    };
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|it| of(it.file_name().to_str()?))
+        .take(MOST)
+        .collect()
 }
 
 fn be_the_test(test: &Test, write_end: OwnedFd) -> ! {
