@@ -120,10 +120,11 @@ void pidfd_show_fdinfo(struct seq_file *m, struct file *f);
 void perf_event_namespaces_output(struct perf_event *event, void *data);
 
 /* What is the processor's: how a function is called by its address, and the names of system calls. */
+#ifdef CONFIG_X86_64
+#include "arch/x86.h"
+#endif
 #ifdef CONFIG_ARM64
 #include "arch/arm64.h"
-#else
-#include "arch/x86.h"
 #endif
 
 /* Functions that the kernel does not export, and the originals of hooked ones: PIDNS_CALLS, made by calls.awk. */

@@ -44,7 +44,11 @@ const NO_MODULES: [&str; 2] = ["FUSE_FS", "CUSE"];
 pub fn findings(config: &Config, release: Option<&str>) -> Vec<Finding> {
     let takeover = config.is_built_in("PID_NS");
     let mut findings = vec![
-        version(release.or(config.version.as_deref()), takeover),
+        version(
+            release.or(config.version.as_deref()),
+            takeover,
+            config.is_built_in("ARM64"),
+        ),
         architecture(config),
     ];
     for (symbol, more) in NEEDED {
@@ -72,7 +76,7 @@ pub fn findings(config: &Config, release: Option<&str>) -> Vec<Finding> {
     findings
 }
 
-fn version(version: Option<&str>, takeover: bool) -> Finding {
+fn version(version: Option<&str>, takeover: bool, is_arm64: bool) -> Finding {
     let Some(version) = version else {
         return Finding::new(
             Level::Todo,
@@ -90,10 +94,12 @@ fn version(version: Option<&str>, takeover: bool) -> Finding {
     if fits {
         return Finding::new(Level::Ok, format!("Linux {version}, {mode}"));
     }
-    let debian = if takeover {
-        "; on Debian 13: apt-get install -t trixie-backports linux-image-amd64"
-    } else {
-        ""
+    let debian = match (takeover, is_arm64) {
+        (false, _) => String::new(),
+        (true, is_arm64) => {
+            let name = if is_arm64 { "arm64" } else { "amd64" };
+            format!("; on Debian 13: apt-get install -t trixie-backports linux-image-{name}")
+        }
     };
     Finding::new(
         Level::No,
@@ -181,6 +187,18 @@ mod tests {
 
     fn fits(text: &str, release: &str) -> bool {
         of(text, release).iter().all(|it| it.level != Level::No)
+    }
+
+    #[test]
+    fn the_image_to_install_is_of_the_processor() {
+        let arm64 = GOOD.replace("CONFIG_X86_64", "CONFIG_ARM64");
+        for (text, image) in [(GOOD, "linux-image-amd64"), (&arm64, "linux-image-arm64")] {
+            let findings = of(text, "6.12.1");
+            assert!(
+                findings.iter().any(|it| it.text.ends_with(image)),
+                "{image}"
+            );
+        }
     }
 
     #[test]

@@ -39,8 +39,10 @@ pub fn wanted(config: &Config) -> Vec<Symbol> {
         (TAKEOVER, None)
     } else if config.is_built_in("ARM64") {
         (SUPPLY, Some(ARM64))
-    } else {
+    } else if config.is_built_in("X86_64") {
         (SUPPLY, Some(X86))
+    } else {
+        (SUPPLY, None)
     };
     let texts = BOTH.into_iter().chain(own).chain(arch);
     texts
