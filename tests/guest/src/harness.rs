@@ -225,7 +225,8 @@ fn living() -> String {
         let (state, wait) = (read("stat"), read("wchan"));
         let (name, rest) = state.rsplit_once(')')?;
         // A kernel thread has no memory of its own.
-        (!read("maps").is_empty() && pid != std::process::id().to_string()).then(|| {
+        let number: u32 = pid.parse().ok()?;
+        (!read("maps").is_empty() && number != std::process::id()).then(|| {
             format!(
                 "; {name}) {} {wait}",
                 rest.trim_start().get(..1).unwrap_or("")
