@@ -1,8 +1,8 @@
-"""usage: splat.py LOG
+"""usage: splat.py LOG [TEXT]
 
 Prints the first report in a kernel's log, which it makes of its own faults, and what follows it, and ends with 1;
 prints nothing and ends with 0 if there is none. What a program does to itself is no report, though the kernel logs
-that, too.
+that, too. With TEXT nothing counts before the first line that has it; if none has, all does.
 """
 
 import re
@@ -41,11 +41,18 @@ def find_report(lines):
     return None
 
 
+def since(lines, text):
+    """The lines from the first that has the text; all if none has."""
+    first = next((number for number, line in enumerate(lines) if text in line), 0)
+    return lines[first:]
+
+
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         print(__doc__, file=sys.stderr)
         return 2
     lines = Path(sys.argv[1]).read_text(errors="replace").split("\n")
+    lines = since(lines, "".join(sys.argv[2:]))
     first = find_report(lines)
     if first is None:
         return 0

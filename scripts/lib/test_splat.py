@@ -1,6 +1,6 @@
 import unittest
 
-from splat import find_report
+from splat import find_report, since
 
 # As kernels write them.
 REPORTS = """
@@ -68,6 +68,13 @@ class Splat(unittest.TestCase):
     def test_a_line_that_goes_on_is_a_report(self):
         # Two processors can write one line; better one report too many.
         self.assertEqual(find_report([HARMLESS[1] + " Kernel panic - not syncing: x"]), 0)
+
+    def test_what_was_before_a_line_does_not_count(self):
+        lines = [REPORTS[0], "pidns: loading", HARMLESS[0]]
+        self.assertIsNone(find_report(since(lines, "pidns: ")))
+        self.assertEqual(find_report(since([*lines, REPORTS[1]], "pidns: ")), 2)
+        self.assertEqual(find_report(since(lines, "another: ")), 0)
+        self.assertEqual(find_report(since(lines, "")), 0)
 
 
 if __name__ == "__main__":

@@ -119,9 +119,10 @@ fn many_members() {
 }
 
 /// Forks children that end at once, until it is killed.
-fn fork_for_ever() -> ! {
+fn fork_for_ever(ready: &Channel) -> ! {
     signal_state::ignore(TERM);
     signal_state::ignore(libc::SIGCHLD);
+    ready.send(0);
     loop {
         if matches!(bare_fork(), Ok(0)) {
             quit(0);
@@ -133,7 +134,9 @@ fn members_that_fork_meanwhile() {
     let grace = scale(500, 3000);
     with_grace(grace);
     let init = namespace(|| {
-        (0..3).for_each(|_| drop(fork(|_| fork_for_ever())));
+        for _ in 0..3 {
+            fork(|ready| fork_for_ever(ready)).receive();
+        }
     });
     check_took(fell(&init), grace, "the fall");
 }
@@ -155,14 +158,16 @@ fn orphans_are_reaped() {
             theirs.send(7);
         });
         watcher.receive();
-        fork(|_| {
+        let parent = fork(|ready| {
             signal_capture::capture(&[TERM]);
+            ready.send(0);
             signal_capture::next();
             // Grandchildren whose parent goes first.
             for _ in 0..3 {
                 fork(|_| std::thread::sleep(Duration::from_millis(50)));
             }
         });
+        parent.receive();
         // One whose end nobody is told of in the usual way.
         let quiet = Clone::new(0).with(|arguments| arguments.exit_signal = 0);
         quiet.start(|_| sleep_for_ever()).expect("clone3");
