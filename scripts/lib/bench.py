@@ -116,9 +116,9 @@ which it waits for grace periods, a load takes {load["load"][0] / 1e6:.1f} ms an
 
 ## Signals
 
-A signal to an ordinary process costs less than in mainline: who sends to a task of the initial namespace need
-not be looked for there, everybody has a number in it. A signal to a namespace's init is judged and counted, and what it
-ignores or drops goes no further: together that is mainline's way, within a hundredth. One that it sends to itself is
+A signal to an ordinary process costs less than in mainline (but on arm64, below): who sends to a task of the initial namespace need
+not be looked for there, everybody has a number in it. A signal to a namespace's init is judged and counted, which shows most
+where nothing else is done, as it is ignored or dropped. One that it sends to itself is
 remembered as such, goes all of mainline's way besides, and is judged a second time when it is taken.
 An exit counts itself as inside the module, and a write to a pseudo-terminal looks at who writes.
 Reading a sysctl goes through ftrace, so that the module stays while somebody is in one of its own.
