@@ -63,6 +63,11 @@ impl Case<'_> {
         judge(rule, self.signal, relation, self.disposition())
     }
 
+    fn ends_by_rule(&self) -> bool {
+        let outcome = self.judge_by(self.rule);
+        matches!(outcome, Outcome::Act(Action::Terminate | Action::Core))
+    }
+
     fn is_catchable(&self) -> bool {
         !matches!(self.signal, rule::SIGKILL | rule::SIGSTOP)
     }
@@ -93,7 +98,7 @@ impl Case<'_> {
             && default_action(self.signal) == Action::Terminate
             && self.is_catchable()
             && self.target.tracer == 0
-            && self.taking.is_blocked_by_first_alone(self.signal)
+            && self.taking.is_blocked_by_first_but_not_all(self.signal)
     }
 
     /// What happens as soon as it is taken, if it is not by a `sigwait` or from a `signalfd`.
@@ -127,7 +132,7 @@ impl Case<'_> {
             ),
             None => self.when_taken(),
         };
-        let ends = self.waiter().is_none() && what.starts_with("it ends");
+        let ends = self.waiter().is_none() && (self.ends_by_rule() || self.slips_through());
         let held = if self.is_blocked() {
             Some("it is blocked")
         } else if self.target.tracer != 0 && !is_killed && self.waiter().is_none() {
@@ -249,10 +254,6 @@ impl Case<'_> {
         {
             return Some("if it exits, the others of its namespace are killed at once".to_owned());
         }
-        let ends = matches!(
-            self.judge_by(self.rule),
-            Outcome::Act(Action::Terminate | Action::Core)
-        );
         let is_soft = self.rule == Rule::TwoSided
             && self.relation == Sender::Ancestor
             && self.signal != rule::SIGKILL
@@ -261,7 +262,7 @@ impl Case<'_> {
             Some(ms) => format!("{ms} ms"),
             None => "the grace (pidns_grace_ms)".to_owned(),
         };
-        (ends && is_soft).then(|| {
+        (self.ends_by_rule() && is_soft).then(|| {
             format!("all of its namespace get {name}, and have {grace} to end by themselves")
         })
     }

@@ -61,8 +61,8 @@ impl Taking {
         self.threads.iter().all(|it| it.blocked.has(signal)) && !self.threads.is_empty()
     }
 
-    /// Whether its first thread alone, or with others, blocks what another one does not.
-    pub fn is_blocked_by_first_alone(&self, signal: i32) -> bool {
+    /// Whether its first thread blocks what another one does not.
+    pub fn is_blocked_by_first_but_not_all(&self, signal: i32) -> bool {
         let first = self.threads.first();
         first.is_some_and(|it| it.blocked.has(signal)) && !self.is_blocked(signal)
     }
