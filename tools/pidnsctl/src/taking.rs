@@ -18,8 +18,11 @@ struct Thread {
 
 #[derive(Default)]
 pub struct Taking {
-    /// Those that live, the first one first.
+    /// Those that live, in the order of their numbers.
     threads: Vec<Thread>,
+    /// The first one, whose number is the process's, whether it lives or not, and what it blocks.
+    first: i32,
+    blocked_by_first: SignalSet,
     /// Each `signalfd`'s number and signals.
     signalfds: Vec<(i32, SignalSet)>,
     /// It cannot be seen what its threads wait for.
@@ -28,10 +31,16 @@ pub struct Taking {
 
 impl Taking {
     pub fn read(machine: &Machine, process: &Process) -> Self {
-        let mut found = Self::default();
+        let mut found = Self {
+            first: process.pid,
+            ..Self::default()
+        };
         for tid in machine.numbers(format!("/proc/{}/task", process.pid)) {
             let dir = format!("/proc/{}/task/{tid}", process.pid);
             let status = status(machine, &format!("{dir}/status"));
+            if let Some(first) = status.as_ref().filter(|_| tid == process.pid) {
+                found.blocked_by_first = SignalSet(first.sigblk);
+            }
             if let Some(status) = status.filter(|it| !matches!(state_of(it), 'Z' | 'X')) {
                 let awaited = awaited(machine, &dir);
                 found.is_hidden |= awaited.is_err();
@@ -42,9 +51,7 @@ impl Taking {
                 });
             }
         }
-        found
-            .threads
-            .sort_by_key(|it| (it.tid != process.pid, it.tid));
+        found.threads.sort_by_key(|it| it.tid);
         let files = format!("/proc/{}/fdinfo", process.pid);
         for fd in machine.numbers(&files) {
             let text = machine.read(format!("{files}/{fd}")).unwrap_or_default();
@@ -63,18 +70,15 @@ impl Taking {
 
     /// Whether its first thread blocks what another one does not.
     pub fn is_blocked_by_first_but_not_all(&self, signal: i32) -> bool {
-        let first = self.threads.first();
-        first.is_some_and(|it| it.blocked.has(signal)) && !self.is_blocked(signal)
+        self.blocked_by_first.has(signal) && !self.is_blocked(signal)
     }
 
-    /// The thread whose `sigwait` takes it. The kernel asks the first thread before all others.
+    /// The thread whose `sigwait` takes it. The kernel asks the first thread before all others, if it lives.
     pub fn waiter(&self, signal: i32) -> Option<i32> {
-        let mut able = self.threads.iter().filter(|it| !it.blocked.has(signal));
-        let waits = |it: &&Thread| it.awaited.has(signal);
-        match self.threads.first() {
-            Some(first) if !first.blocked.has(signal) && !waits(&first) => None,
-            _ => able.find(waits).map(|it| it.tid),
-        }
+        let able = || self.threads.iter().filter(|it| !it.blocked.has(signal));
+        let first = able().find(|it| it.tid == self.first);
+        let mut asked = first.into_iter().chain(able().filter(|_| first.is_none()));
+        asked.find(|it| it.awaited.has(signal)).map(|it| it.tid)
     }
 
     /// The `signalfd` from which it may be read.

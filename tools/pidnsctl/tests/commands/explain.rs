@@ -234,6 +234,25 @@ fn explain_who_takes_it_by_himself() {
         "{}",
         ran.out
     );
+    // It has ended, and those that live wait or block.
+    let text = std::fs::read_to_string(machine.path("proc/812/task/812/status")).unwrap();
+    let (ended, blocks) = (
+        text.replace("State:\tS", "State:\tZ"),
+        text.replace("SigBlk:\t0000000000000002", "SigBlk:\t0000000000004000"),
+    );
+    machine.file("proc/812/task/812/status", &ended);
+    machine.file("proc/812/task/815/status", &text);
+    machine.file("proc/812/task/815/syscall", "running\n");
+    let ran = machine.run(&["explain", "812", "TERM"]);
+    assert!(
+        ran.out.contains("thread 820 waits for SIGTERM (sigwait)"),
+        "{}",
+        ran.out
+    );
+    machine.file("proc/812/task/820/status", &blocks);
+    let ran = machine.run(&["explain", "812", "TERM"]);
+    assert!(!ran.out.contains("sigwait"), "{}", ran.out);
+    machine.file("proc/812/task/812/status", &text);
     machine.remove("proc/812/task/820/syscall");
     let ran = machine.run(&["explain", "812", "TERM"]);
     assert!(
