@@ -67,6 +67,20 @@ pub fn as_mainline() {
     }
 }
 
+/// Calls it with each setting by which mainline's verdict acts.
+#[track_caller]
+pub fn each_as_mainline(mut play: impl FnMut()) {
+    let settings: &[i32] = match kernel() {
+        "native" => return play(),
+        kernel if kernel.starts_with("takeover") => &[MAINLINE, TELL],
+        _ => &[MAINLINE],
+    };
+    for &setting in settings {
+        set(setting);
+        play();
+    }
+}
+
 /// Asks for the two-sided verdict, or skips the test on bare mainline.
 #[track_caller]
 pub fn two_sided() {

@@ -152,7 +152,7 @@ fn programs_that_come_and_go_while_the_module_does() {
                 log = KernelLog::from_now();
             }
             // A program has come between the question whether there is one and the patch.
-            Err(Errno::EINVAL) => {
+            Err(Errno::EINVAL | Errno::EAGAIN) => {
                 refused += 1;
                 let said = log.of_the_module();
                 check!(said.len(), 1, "lines of {said:?}");

@@ -298,7 +298,8 @@ fn a_limit_on_namespaces_is_one_on_their_memory() {
     let user = fork(|_| {
         limit_pid_namespaces(&Proc::at("/proc"), MOST);
         let init = Clone::new(NEWPID).start(|_| {
-            make_uninhabited(scale(20_000, 2_000));
+            let made = make_uninhabited(scale(20_000, 2_000));
+            check!(made > MOST as usize, true, "{made} namespaces");
         });
         check!(init.expect("a namespace").wait(), End::Exit(0));
     });
