@@ -112,7 +112,7 @@ clean: ## Remove what `make` built here
 
 distclean: clean ## Remove that, and the cache with kernels, tools and guest
 	@cache=$${PIDNS_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/pidns}; echo "removing what was made in $$cache"; \
-		cd "$$cache" 2>/dev/null && [ -e locks/setup ] && rm -rf accel-* bindgen clippy-tests deb debian engines* image kdir kernels livepatch locks \
+		cd "$$cache" 2>/dev/null && [ -e locks/setup ] && rm -rf accel-* bench bindgen clippy-tests deb debian engines* image kdir kernels livepatch locks \
 		logs modules selftests selftests-arm64 source stock test-deb.* tests tools tools.env* tsc tsc-* || true; rmdir "$$cache" 2>/dev/null || true
 
 help: ## List the targets

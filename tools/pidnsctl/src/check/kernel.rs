@@ -27,7 +27,7 @@ const NEEDED: [(&str, &str); 9] = [
 ];
 
 /// Options with which it cannot be, and why.
-const FORBIDDEN: [(&str, &str); 2] = [
+const FORBIDDEN: [(&str, &str); 3] = [
     (
         "PREEMPT_RT",
         "locks sleep, so it could not be unloaded safely",
@@ -35,6 +35,10 @@ const FORBIDDEN: [(&str, &str); 2] = [
     (
         "LTO_CLANG",
         "functions to hook may be a part of their callers",
+    ),
+    (
+        "LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY",
+        "a kernel that is locked down so lets nobody hook functions",
     ),
 ];
 
@@ -150,11 +154,7 @@ fn notes(config: &Config) -> Vec<Finding> {
         config.is_built_in("TRIM_UNUSED_KSYMS"),
         "CONFIG_TRIM_UNUSED_KSYMS: if modpost misses a symbol, build the kernel without it",
     );
-    let forced = [
-        "MODULE_SIG_FORCE",
-        "LOCK_DOWN_KERNEL_FORCE_INTEGRITY",
-        "LOCK_DOWN_KERNEL_FORCE_CONFIDENTIALITY",
-    ];
+    let forced = ["MODULE_SIG_FORCE", "LOCK_DOWN_KERNEL_FORCE_INTEGRITY"];
     for symbol in forced
         .into_iter()
         .filter(|symbol| config.is_built_in(symbol))
