@@ -42,8 +42,9 @@ use kernel::{
 /// Creates a child namespace of `parent`, owned by `user_ns`
 /// (`kernel/pid_namespace.c: create_pid_namespace`).
 ///
-/// It lives at least until the current task returns to user space: by then whatever the system
-/// call built it for holds it, or has failed. So it stays while the caller runs.
+/// It lives at least until the current task runs its task work, on its way to user space or, in
+/// `kernel_clone`, at a stop for a tracer (`kernel/signal.c: ptrace_notify`): by then whatever the
+/// system call built it for has it, or has failed. So it stays while the caller runs.
 ///
 /// May sleep.
 ///
@@ -92,7 +93,7 @@ pub(crate) fn create<'task>(
     ns.ucounts = counted.into_raw();
     ns.pid_allocated = bindings::PIDNS_ADDING;
     loaded.into_raw();
-    keep_until_user_space(add_to_tree(blank), me)
+    keep_until_task_work(add_to_tree(blank), me)
 }
 
 /// A complete namespace becomes known.
@@ -107,8 +108,8 @@ fn add_to_tree(blank: Blank) -> Reference {
     }
 }
 
-/// Leaves the creator's reference to the current task, which drops it on its way to user space.
-fn keep_until_user_space(created: Reference, me: &Current) -> Result<&PidNs> {
+/// Leaves the creator's reference to the current task, which drops it in its task work.
+fn keep_until_task_work(created: Reference, me: &Current) -> Result<&PidNs> {
     let on_the_way = bindings::task_work_notify_mode_TWA_RESUME;
     let work = created.in_work().created.get();
     // SAFETY: Nobody else uses the callback. The task keeps the reference for longer than anybody that runs in its system

@@ -58,7 +58,7 @@ fn with_new_pid_ns(
     if !me.active_ns().is(parent) {
         return Err(EINVAL);
     }
-    // It is held until the current task returns to user space, so it is not ours to free when the rest fails.
+    // It is held until the current task runs its task work, so it is not ours to free when the rest fails.
     let ns = namespace::create(&me, user_ns, parent)?;
     let others = flags & !CLONE_NEWPID;
     // SAFETY: These are the arguments but for the flag. The nsproxy is new.

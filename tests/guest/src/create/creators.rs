@@ -3,12 +3,17 @@
 use std::sync::mpsc;
 
 use nix::errno::Errno;
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, WaitStatus};
+use nix::unistd::Pid;
 
 use crate::clone::{thread_errno, Clone, NEWPID};
 use crate::harness::Test;
+use crate::privilege::limit_pid_namespaces;
+use crate::proc_fs::Proc;
 use crate::process::{
-    attempt_fork, errno_of, fork, new_ns, pid, ppid, quit, unshare, unshare_pid, wait_for,
-    wait_for_message, End,
+    attempt_fork, errno_of, eventually, fork, kill, new_ns, pid, ppid, quit, sleep_for_ever,
+    unshare, unshare_pid, wait_event, wait_for, wait_for_message, End,
 };
 
 pub const TESTS: &[Test] = tests![
@@ -29,6 +34,7 @@ pub const TESTS: &[Test] = tests![
     no_threads_in_a_new_namespace,
     one_thread_unshares_for_itself,
     flags_that_do_not_go_together,
+    a_namespace_ends_while_its_maker_stops_for_a_tracer,
 ];
 
 fn unshare_moves_the_children_only() {
@@ -290,4 +296,49 @@ fn flags_that_do_not_go_together() {
         Ok(1),
         "CLONE_NEWPID alone"
     );
+}
+
+/// A maker stops within the system call, and what was kept for that call goes there already.
+fn a_namespace_ends_while_its_maker_stops_for_a_tracer() {
+    const TIMES: usize = 5;
+    let maker = fork(|channel| {
+        limit_pid_namespaces(&Proc::at("/proc"), 1);
+        channel.receive();
+        for _ in 0..TIMES {
+            let init = eventually("room for a namespace", || {
+                Clone::new(NEWPID).start(|_| sleep_for_ever()).ok()
+            });
+            check!(init.wait(), End::Killed(libc::SIGKILL));
+        }
+    });
+    let number = Pid::from_raw(maker.pid);
+    ptrace::seize(number, ptrace::Options::PTRACE_O_TRACEFORK).expect("PTRACE_SEIZE");
+    maker.send(0);
+    let mut ended = 0;
+    loop {
+        match wait_event(maker.pid, WaitPidFlag::__WALL) {
+            WaitStatus::PtraceEvent(.., libc::PTRACE_EVENT_FORK) => {
+                let init = ptrace::getevent(number).expect("PTRACE_GETEVENTMSG") as i32;
+                check!(kill(init, libc::SIGKILL), Ok(()));
+                while !matches!(
+                    wait_event(init, WaitPidFlag::__WALL),
+                    WaitStatus::Signaled(..)
+                ) {}
+                // For longer than the namespace needs to go that nothing holds.
+                std::thread::sleep(std::time::Duration::from_millis(100));
+                ended += 1;
+                ptrace::cont(number, None).expect("PTRACE_CONT");
+            }
+            WaitStatus::Stopped(_, signal) => {
+                ptrace::cont(number, signal).expect("PTRACE_CONT");
+            }
+            WaitStatus::PtraceEvent(..) => ptrace::cont(number, None).expect("PTRACE_CONT"),
+            WaitStatus::Exited(_, status) => {
+                check!(status, 0, "the maker");
+                break;
+            }
+            other => panic!("the maker: {other:?}"),
+        }
+    }
+    check!(ended, TIMES, "namespaces");
 }
