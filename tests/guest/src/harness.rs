@@ -191,19 +191,20 @@ fn run_one(test: &Test) -> Outcome {
     mode::restore();
     read_all(&mut report, &mut bytes);
 
-    let mut failures = Vec::new();
+    let (mut failures, mut skipped) = (Vec::new(), None);
     for message in report::parse(&bytes) {
         match message {
-            Message::Failure(text) => failures.push(text),
-            // What fails then may fail because a process of the test has ended with this.
-            Message::Skip(reason) if failures.is_empty() => return Outcome::Skipped(reason),
+            // What fails after a skip may fail because a process of the test has ended with that.
+            Message::Failure(text) if skipped.is_none() => failures.push(text),
+            Message::Failure(_) => {}
+            Message::Skip(reason) if failures.is_empty() => skipped = Some(reason),
             Message::Skip(_) => {}
             Message::Note(text) => println!("    # {text}"),
         }
     }
     match status {
         Ok(WaitStatus::Exited(_, 0)) => {}
-        Ok(_) if !failures.is_empty() => {}
+        Ok(_) if !failures.is_empty() || skipped.is_some() => {}
         Ok(other) => failures.push(format!("expected the test to exit with 0, saw {other:?}")),
         Err(_) => failures.push(format!("no end within {} seconds{living}", limit.as_secs())),
     }
@@ -211,10 +212,10 @@ fn run_one(test: &Test) -> Outcome {
         println!("Bail out! processes of {} cannot be killed", test.name);
         quit(1);
     }
-    if failures.is_empty() {
-        Outcome::Passed
-    } else {
-        Outcome::Failed(failures)
+    match skipped {
+        _ if !failures.is_empty() => Outcome::Failed(failures),
+        Some(reason) => Outcome::Skipped(reason),
+        None => Outcome::Passed,
     }
 }
 

@@ -303,6 +303,7 @@ const GROUPS: &[Group] = &[
         parts: &[
             takeover::two_sided::TESTS,
             takeover::pending::TESTS,
+            takeover::terminal::TESTS,
             takeover::unload::TESTS,
             takeover::cycles::TESTS,
             two_sided::settings::LOADS,

@@ -63,6 +63,19 @@ pub fn next() -> Caught {
     }
 }
 
+/// Whether one has been caught that [`next`] has not taken.
+pub fn is_there() -> bool {
+    let fd = READ_END.load(Ordering::Relaxed);
+    let mut file = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: the structure is live.
+    let ready = retry(|| Errno::result(unsafe { libc::poll(&mut file, 1, 0) }));
+    ready.expect("poll") > 0
+}
+
 extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     handler_steps(signal, info, context);
     // SAFETY: the kernel gives a valid siginfo; `write` is async-signal-safe, and errno is kept.

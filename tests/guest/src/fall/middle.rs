@@ -20,6 +20,7 @@ use crate::process::{
 };
 use crate::signal_capture;
 use crate::signal_state;
+use crate::two_sided::core_dumps::limit_cores;
 use crate::two_sided::freezer::Freezer;
 use crate::two_sided::ptrace::{go_on, wait_for_signal};
 
@@ -112,7 +113,18 @@ fn sigkill_before_it_begins() {
 fn sigkill_while_it_dumps_core() {
     with_grace(LONG);
     for delay in 0..scale(30, 5) {
-        let init = namespace(stubborn);
+        let init = namespace(|| {
+            // A small one, that is nobody's.
+            std::env::set_current_dir("/tmp").expect("chdir");
+            std::fs::write("/proc/self/coredump_filter", "0").expect("coredump_filter");
+            limit_cores(libc::RLIM_INFINITY);
+            let stubborn = fork(|ready| {
+                signal_state::ignore(libc::SIGQUIT);
+                ready.send(0);
+                sleep_for_ever();
+            });
+            stubborn.receive();
+        });
         init.kill(libc::SIGQUIT);
         std::thread::sleep(std::time::Duration::from_micros(delay * 50));
         init.kill(libc::SIGKILL);

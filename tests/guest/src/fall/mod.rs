@@ -76,7 +76,7 @@ fn fell(init: &Child) -> Duration {
 #[track_caller]
 fn check_took(took: Duration, ms: i32, words: &str) {
     let least = Duration::from_millis(ms as u64);
-    let most = least + Duration::from_secs(crate::harness::scale(5, 30));
+    let most = least + Duration::from_secs(crate::harness::scale(10, 60));
     check!(
         (least..most).contains(&took),
         true,

@@ -206,7 +206,13 @@ impl Tally {
         *self.errors.entry(result).or_default() += 1;
     }
 
+    #[track_caller]
     fn tell(&self, path: &str, all: usize) {
+        check!(
+            self.points > 0,
+            true,
+            "{path}: {all} allocations, of which none failed"
+        );
         let words = self.errors.iter().map(|(&error, count)| match error {
             0 => format!("{count} done without"),
             _ => format!("{count} {:?}", Errno::from_raw(error)),

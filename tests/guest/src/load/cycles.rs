@@ -199,13 +199,22 @@ fn loads_and_unloads_with_namespaces() {
 
 fn an_unload_is_tried_under_a_storm_of_namespaces() {
     start();
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(5));
+    let mut unloads = 0;
     let storm: Vec<Child> = (0..4)
         .map(|_| {
             fork(|channel| {
-                for _ in 0..scale(100, 25) {
+                let mut left = scale(100, 25);
+                while left > 0 {
                     match Clone::new(NEWPID).attempt_inside() {
-                        Ok(number) => check!(number, 1),
-                        Err(e) => check!(e, Errno::EINVAL, "clone3 while the module may be gone"),
+                        Ok(number) => {
+                            check!(number, 1);
+                            left -= 1;
+                        }
+                        Err(e) => {
+                            check!(e, Errno::EINVAL, "clone3 while the module may be gone");
+                            pause();
+                        }
                     }
                 }
                 channel.send(0);
@@ -214,11 +223,17 @@ fn an_unload_is_tried_under_a_storm_of_namespaces() {
         .collect();
     while storm.iter().any(is_not_reaped) {
         match unload() {
-            Ok(()) => load_now(),
+            Ok(()) => {
+                load_now();
+                unloads += 1;
+                // Now it is the storm's turn.
+                pause();
+            }
             Err(e) => check!(e, Errno::EAGAIN, "unload in a storm"),
         }
         reap(&storm);
     }
+    crate::report::note(&format!("{unloads} unloads in the storm"));
     unload_soon();
     load_now();
 }

@@ -315,7 +315,7 @@ fn links_of_the_kernels_do_not_hold_the_module() {
 /// In a kernel that has pid namespaces of its own.
 fn what_the_module_leaves_to_the_kernel_does_not_hold_it() {
     start_in_both_modes();
-    if kernel() != "takeover" {
+    if !kernel().starts_with("takeover") {
         crate::report::skip("here it is the module's");
     }
     let calls: [Call; 5] = [

@@ -21,6 +21,7 @@ pub const TESTS: &[Test] = tests![300;
     what_two_sides_would_do,
     stopped_from_outside,
     ended_from_outside,
+    ended_by_itself,
     ended_by_a_blocked_signal,
     ended_for_another_thread,
     a_core_from_outside,
@@ -184,6 +185,22 @@ fn ended_from_outside() {
             "signal {signal}"
         );
     }
+}
+
+fn ended_by_itself() {
+    start();
+    mode::two_sided();
+    let init = new_ns(|channel| {
+        signal_state::reset();
+        channel.send(0);
+        channel.receive();
+        check!(kill(1, libc::SIGTERM), Ok(()));
+        sleep_for_ever();
+    });
+    init.receive();
+    let inode = inode_of(init.pid, "pid");
+    init.send(0);
+    check!(counts_of_the_dead(&init, inode, libc::SIGTERM), (0, 1));
 }
 
 fn ended_by_a_blocked_signal() {

@@ -3,7 +3,7 @@
 pub mod whose;
 
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -13,8 +13,9 @@ use crate::load::{load_now, make_sure, unload_soon};
 use crate::mode;
 use crate::proc_fs::Proc;
 use crate::process::{
-    become_subreaper, eventually, fork, kill, new_ns, quit, quit_thread, start_threads, wait_for,
-    wait_for_message, wait_for_zombie, wait_nobody, wait_status, Child, End,
+    become_subreaper, eventually, fork, has_ended, kill, new_ns, pidfd_open, quit, quit_thread,
+    start_threads, wait_for, wait_for_message, wait_for_zombie, wait_nobody, wait_status, Child,
+    End,
 };
 use crate::report::skip;
 use crate::signal_capture;
@@ -296,9 +297,17 @@ fn with_an_old_init(body: impl FnOnce(&Child)) {
         end_maker(maker);
         channel.send(0);
         channel.receive();
+        let (ended, number) = (pidfd_open(orphan.pid).expect("pidfd_open"), orphan.pid);
         orphan.channel.send(0);
         channel.receive();
-        let left = kill(orphan.pid, 0).is_ok();
+        eventually("the orphan ends", || has_ended(&ended).then_some(()));
+        // Who is reaped goes an instant after that.
+        let gone = || kill(number, 0).is_err();
+        let until = Instant::now() + Duration::from_millis(300);
+        while !gone() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let left = !gone();
         if left {
             check!(wait_for(orphan.pid), End::Exit(STATUS));
         }

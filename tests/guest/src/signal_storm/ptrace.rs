@@ -1,5 +1,7 @@
 //! Tracers outside and inside come and go under random signals.
 
+use std::sync::atomic::{AtomicI32, Ordering};
+
 use nix::errno::Errno;
 
 use super::attack::{rest, RANDOM_SIGNALS};
@@ -8,6 +10,7 @@ use super::{check_ends, check_untouched};
 use crate::harness::Test;
 use crate::mode;
 use crate::process::{fork, new_ns, wait_status, Child, End};
+use crate::races::shared;
 use crate::random::Random;
 
 pub const TESTS: &[Test] = tests![900;
@@ -18,7 +21,7 @@ pub const TESTS: &[Test] = tests![900;
 
 /// Traces init for a moment, again and again, until it ends. Passes on what it is shown, or, if the
 /// random say so, something else.
-fn trace_now_and_then(init: i32, others: &[i32]) {
+fn trace_now_and_then(init: i32, others: &[i32], stops: &AtomicI32) {
     let mut random = Random::new(1);
     let ask = |request, data: i32| {
         let (none, data) = (std::ptr::null_mut::<u8>(), data as usize);
@@ -34,6 +37,7 @@ fn trace_now_and_then(init: i32, others: &[i32]) {
             if !libc::WIFSTOPPED(status) {
                 return;
             }
+            stops.fetch_add(1, Ordering::Relaxed);
             let shown = match status >> 16 {
                 0 => libc::WSTOPSIG(status),
                 _ => 0,
@@ -53,10 +57,14 @@ fn trace_now_and_then(init: i32, others: &[i32]) {
     }
 }
 
-fn check_traced(start: fn(usize, &[i32]) -> (Child, Option<Child>), signals: &[i32]) {
+/// Makes an init of so many threads, and what traces it.
+type Start = fn(usize, &[i32], &AtomicI32) -> (Child, Option<Child>);
+
+fn check_traced(start: Start, signals: &[i32]) {
     mode::two_sided();
     for threads in [1, 4] {
-        let (init, tracer) = start(threads, signals);
+        let stops: &AtomicI32 = shared();
+        let (init, tracer) = start(threads, signals, stops);
         for_a_while(2, || {
             check_untouched(&init);
             init.check_alive();
@@ -65,17 +73,30 @@ fn check_traced(start: fn(usize, &[i32]) -> (Child, Option<Child>), signals: &[i
         if let Some(tracer) = tracer {
             check!(tracer.wait(), End::Exit(0), "the end of a tracer");
         }
+        check!(
+            stops.load(Ordering::Relaxed) > 0,
+            true,
+            "stops that a tracer has seen"
+        );
     }
 }
 
-fn traced_from_outside(threads: usize, signals: &[i32]) -> (Child, Option<Child>) {
+fn traced_from_outside(
+    threads: usize,
+    signals: &[i32],
+    stops: &AtomicI32,
+) -> (Child, Option<Child>) {
     let init = new_ns(|channel| survive_signals(channel, threads, signals));
     init.receive();
-    let tracer = fork(|_| trace_now_and_then(init.pid, &[]));
+    let tracer = fork(|_| trace_now_and_then(init.pid, &[], stops));
     (init, Some(tracer))
 }
 
-fn traced_from_inside(threads: usize, signals: &[i32]) -> (Child, Option<Child>) {
+fn traced_from_inside(
+    threads: usize,
+    signals: &[i32],
+    stops: &AtomicI32,
+) -> (Child, Option<Child>) {
     let init = new_ns(|channel| {
         // SIGKILL is a tracer's right everywhere. A SIGSTOP in the place of another signal stops the init if the tracer has
         // attached between the module's question whether there is one and the kernel's: docs/SIGNALS.md.
@@ -84,7 +105,7 @@ fn traced_from_inside(threads: usize, signals: &[i32]) -> (Child, Option<Child>)
             .copied()
             .filter(|s| ![libc::SIGKILL, libc::SIGSTOP].contains(s))
             .collect();
-        fork(|_| trace_now_and_then(1, &others));
+        fork(|_| trace_now_and_then(1, &others, stops));
         survive_signals(channel, threads, signals);
     });
     init.receive();

@@ -3,6 +3,7 @@
 
 pub mod cycles;
 pub mod pending;
+pub mod terminal;
 pub mod two_sided;
 pub mod unload;
 

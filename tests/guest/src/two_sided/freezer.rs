@@ -60,6 +60,8 @@ fn sigquit_waits_for_the_thaw() {
     for subject in [Subject::ordinary(), Subject::new()] {
         let freezer = Freezer::around(subject.number());
         subject.outside(libc::SIGQUIT);
+        // Long enough for its end, if it came.
+        std::thread::sleep(std::time::Duration::from_millis(200));
         let state = std::fs::read_to_string(format!("/proc/{}/stat", subject.number()));
         check!(
             state.expect("stat").contains(") Z "),

@@ -10,7 +10,7 @@ use crate::channel::Channel;
 use crate::harness::Test;
 use crate::mode;
 use crate::process::{
-    echo, fork, lead_group, new_ns, quit, sleep_for_ever, sleeping_thread, Child, End,
+    echo, fork, lead_group, new_ns, pid, quit, sleep_for_ever, sleeping_thread, Child, End,
 };
 use crate::signal_state;
 
@@ -25,27 +25,46 @@ pub const TESTS: &[Test] = tests![
 
 const TERMINATE: [i32; 4] = [libc::SIGIO, libc::SIGTERM, libc::SIGUSR1, 34];
 
-/// Makes an init whose leader blocks the signal and whose other thread does not. It prepares something; then a member gets
-/// that and does something for which the kernel sends the signal to the init. The init must live; the same signal from
-/// outside ends it.
-#[track_caller]
-fn check_survives<T>(signal: i32, words: &str, prepare: impl FnOnce() -> T, deed: impl FnOnce(T)) {
-    let (mine, of_member) = Channel::pair();
-    let init = new_ns(move |channel| {
-        signal_state::reset();
-        let prepared = prepare();
-        sleeping_thread();
-        signal_state::block(signal);
-        // The init itself keeps nothing of what the member gets.
-        fork(move |_| {
-            of_member.receive();
-            deed(prepared);
-            of_member.send(0);
-            sleep_for_ever();
-        });
-        channel.send(0);
-        echo(channel);
+/// The body of a process whose leader blocks the signal and whose other thread does not. It prepares something; when it is
+/// told to, a child gets that and the process's number, and does something for which the kernel sends the signal to the process.
+fn target<T>(
+    channel: &Channel,
+    signal: i32,
+    of_child: Channel,
+    prepare: impl Fn() -> T,
+    deed: impl Fn(T, i32),
+) -> ! {
+    signal_state::reset();
+    let (prepared, number) = (prepare(), pid());
+    sleeping_thread();
+    signal_state::block(signal);
+    // The process itself keeps nothing of what the child gets.
+    fork(move |_| {
+        of_child.receive();
+        deed(prepared, number);
+        of_child.send(0);
+        sleep_for_ever();
     });
+    channel.send(0);
+    echo(channel);
+    quit(0);
+}
+
+/// Of an ordinary process it is the end. An init must live; the same signal from outside ends it.
+#[track_caller]
+fn check_survives<T>(signal: i32, words: &str, prepare: impl Fn() -> T, deed: impl Fn(T, i32)) {
+    let (mine, of_child) = Channel::pair();
+    let ordinary = fork(|channel| target(channel, signal, of_child, &prepare, &deed));
+    ordinary.receive();
+    mine.send(0);
+    check!(
+        ordinary.wait(),
+        End::Killed(signal),
+        "{words}, to an ordinary process"
+    );
+
+    let (mine, of_member) = Channel::pair();
+    let init = new_ns(|channel| target(channel, signal, of_member, prepare, deed));
     init.receive();
     mine.send(0);
     mine.receive_or_end();
@@ -90,7 +109,12 @@ fn about_an_open_file() {
     mode::two_sided();
     for signal in TERMINATE {
         let words = format!("signal {signal} about a file");
-        check_survives(signal, &words, || (), |_| send_about_a_file(1, signal));
+        check_survives(
+            signal,
+            &words,
+            || (),
+            |_, number| send_about_a_file(number, signal),
+        );
     }
 }
 
@@ -98,9 +122,9 @@ fn about_a_file_of_a_process_group() {
     mode::two_sided();
     for signal in TERMINATE {
         let words = format!("signal {signal} about a file of a group");
-        check_survives(signal, &words, lead_group, |_| {
+        check_survives(signal, &words, lead_group, |_, number| {
             lead_group();
-            send_about_a_file(-1, signal);
+            send_about_a_file(-number, signal);
         });
     }
 }
@@ -142,7 +166,7 @@ fn a_character_put_into_a_terminal() {
             keep(master);
             slave
         };
-        check_survives(signal, "a character", prepare, |slave| {
+        check_survives(signal, "a character", prepare, |slave, _| {
             // It is in the foreground, too.
             signal_state::block(signal);
             let fd = slave.as_raw_fd();
@@ -162,12 +186,14 @@ fn prepare_a_hangup() -> OwnedFd {
 
 fn a_terminal_whose_master_is_closed() {
     mode::two_sided();
-    check_survives(libc::SIGHUP, "a hangup", prepare_a_hangup, drop);
+    check_survives(libc::SIGHUP, "a hangup", prepare_a_hangup, |master, _| {
+        drop(master)
+    });
 }
 
 fn a_terminal_whose_last_holder_ends() {
     mode::two_sided();
-    check_survives(libc::SIGHUP, "a hangup", prepare_a_hangup, |master| {
+    check_survives(libc::SIGHUP, "a hangup", prepare_a_hangup, |master, _| {
         let last = fork(move |channel| {
             channel.receive();
             let _held = master;

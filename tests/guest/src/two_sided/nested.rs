@@ -241,6 +241,8 @@ fn a_group_of_all_levels_and_the_innermost() {
         inner.check_alive();
         outer.check_alive();
         order.send(libc::SIGKILL);
+        // The sender dies of it, too, and cannot answer.
+        std::thread::sleep(std::time::Duration::from_millis(200));
         inner.check_alive();
         outer.check_alive();
     });

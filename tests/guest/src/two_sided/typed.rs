@@ -31,18 +31,18 @@ pub const TESTS: &[Test] = tests![
     in_mainlines_mode,
 ];
 
-const CTRL_C: &[u8] = b"\x03";
+pub const CTRL_C: &[u8] = b"\x03";
 const ALL: [(&[u8], i32); 2] = [(CTRL_C, libc::SIGINT), (b"\x1c", libc::SIGQUIT)];
 
 #[track_caller]
-fn type_at(master: &OwnedFd, character: &[u8]) {
+pub fn type_at(master: &OwnedFd, character: &[u8]) {
     check!(nix::unistd::write(master, character), Ok(1), "a character");
 }
 
 /// An init in the foreground of a session that it leads, with a member beside it, in the same group, which reports what
 /// reaches it; `more` goes on in the init, which then answers messages.
 #[track_caller]
-fn watched(slave: &OwnedFd, more: impl FnOnce(&Channel)) -> (Child, Channel) {
+pub fn watched(slave: &OwnedFd, more: impl FnOnce(&Channel)) -> (Child, Channel) {
     let (report, theirs) = Channel::pair();
     let init = new_ns(|channel| {
         signal_state::reset();
@@ -65,7 +65,7 @@ fn watched(slave: &OwnedFd, more: impl FnOnce(&Channel)) -> (Child, Channel) {
 
 /// Types, and fails unless the signal is made and does nothing to the init.
 #[track_caller]
-fn check_nothing(master: &OwnedFd, init: &Child, report: &Channel) {
+pub fn check_nothing(master: &OwnedFd, init: &Child, report: &Channel) {
     for (character, signal) in ALL {
         type_at(master, character);
         check!(report.receive(), signal, "what reaches a member");
