@@ -10,6 +10,7 @@
 use crate::{
     bindings,
     imports::kernel_fn,
+    module,
     object::PidNs,
     sysctl::{
         handler,
@@ -64,9 +65,11 @@ pub(super) enum Rule {
 }
 
 impl Rule {
+    /// Mainline's while the module comes or goes: nobody could wait for the members then, and a load may still be refused.
     #[inline]
     pub(super) fn of(ns: &PidNs) -> Self {
         match RULE.of(ns) {
+            _ if !module::is_live() => Self::Mainline,
             0 => Self::Mainline,
             1 => Self::TwoSided,
             _ => Self::Tell,
