@@ -18,10 +18,7 @@ use crate::{
         Task, //
     },
 };
-use core::{
-    ops::Deref,
-    ptr, //
-};
+use core::ops::Deref;
 
 /// The current task. It is there for as long as this: nobody else can have it, so it is not sent anywhere.
 pub(crate) struct Current(*mut bindings::task_struct);
@@ -83,6 +80,8 @@ fields! {
     SignalStruct {
         /// How many threads have not exited.
         once live: i32 = live.counter;
+        /// How many were not reaped. Written under the `siglock`.
+        once nr_threads: i32 = nr_threads;
         /// The pid by which the process is known, until its last thread was reaped.
         once tgid<'rcu>: Option<&'rcu Pid> = pids[bindings::pid_type_PIDTYPE_TGID as usize];
         /// The process group's pid. Written under `tasklist_lock`.
@@ -103,10 +102,11 @@ fields! {
     }
 }
 
+#[cfg(not(CONFIG_PID_NS))]
 impl Current {
     /// Whether it is the first thread of its process.
     pub(crate) fn is_group_leader(&self) -> bool {
-        ptr::eq(self.group_leader(), self.as_ptr())
+        self.group_leader() == self.as_ptr()
     }
 }
 

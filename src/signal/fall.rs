@@ -61,6 +61,8 @@ const TO_GROUP_SHIFT: u32 = 16;
 /// `free_pid` does so only when no more numbers are given out.
 const FIRST_LOOK_MS: u32 = 1;
 const LOOK_MS: u32 = 16;
+/// So many threads of an init look so often; if it has more, each looks less often.
+const LOOKERS: u32 = 64;
 
 /// The init of `ns` ends by `sig`, which is from this `sender` and has its default action: from outside, the fall is soft. The
 /// `siglock` of the init is held.
@@ -114,19 +116,42 @@ pub(super) fn of_init(me: &Current) {
 #[inline(never)]
 fn begin_to_wait(me: &Current, ns: &PidNs) {
     let fall = &ns.kept().fall;
-    let is_for_me = |word: u32| word & SIGNAL != 0 && word & UNDER_WAY == 0;
-    if !is_for_me(fall.load(Ordering::Relaxed)) {
+    // Who works for the kernel has nothing that the members know, and whoever stops it waits until it has exited.
+    if fall.load(Ordering::Relaxed) & SIGNAL == 0 || me.flags() & bindings::PF_USER_WORKER != 0 {
         return;
     }
     let Some(_loaded) = Loaded::get() else {
         return;
     };
     let claimed = fall.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
-        is_for_me(word).then_some(word | UNDER_WAY)
+        let is_for_me = word & SIGNAL != 0 && word & UNDER_WAY == 0;
+        is_for_me.then_some(word | UNDER_WAY)
     });
     if let Ok(word) = claimed {
         wait_for_members(me, ns, (word & SIGNAL) as c_int, word & GROUP != 0);
         cut_short(ns);
+    } else {
+        wait_beside(me, ns);
+    }
+}
+
+/// Waits while another thread of the init of `ns` waits for the members, so that this one keeps, too, what ends with it: its children
+/// whom its death kills, its tracees, its files. That one may never go on (it is frozen, or an oops has ended it): this one does, when
+/// the time is over. May sleep.
+fn wait_beside(me: &Current, ns: &PidNs) {
+    let began = Instant::<Monotonic>::now();
+    let most_ms = i64::from(settings::grace_ms(ns));
+    // All together look no oftener than so many do, however many they are.
+    let share = me.signal().nr_threads() as u32 / LOOKERS;
+    let mut look = FIRST_LOOK_MS;
+    me.forget_sigkill();
+    while ns.kept().fall.load(Ordering::Relaxed) & UNDER_WAY != 0
+        && began.elapsed().as_millis() < most_ms
+        && !me.signal().is_oom_victim()
+    {
+        kernel_fn::set_current_idle();
+        kernel_fn::schedule_timeout(msecs_to_jiffies(look + look * share) as c_long);
+        look = (look * 2).min(LOOK_MS);
     }
 }
 
@@ -157,11 +182,13 @@ fn wait_for_members(me: &Current, ns: &PidNs, sig: c_int, group_has_it: bool) {
     }
 }
 
-/// Whether `ns` has a number in use that is not one of its init's, of which the current task `me` is a thread. One that
-/// exits as well has one, and the first thread of all stays, as a zombie, until the last is gone.
+/// Whether `ns` has a number in use that is not one of its init's, of which the current task `me` is a thread. Its threads have one
+/// each, and the first of all stays, as a zombie, until the last is gone.
 fn has_members(me: &Current, ns: &PidNs) -> bool {
-    let own = if me.is_group_leader() { 1 } else { 2 };
-    ns.pid_allocated() & !bindings::PIDNS_ADDING > own
+    let numbers = ns.pid_allocated() & !bindings::PIDNS_ADDING;
+    // Of a thread that has exited the number goes last: in this order that one may be taken for a member, and no member for that.
+    fence(Ordering::Acquire);
+    i64::from(numbers) > i64::from(me.signal().nr_threads())
 }
 
 /// Sends `sig` to every process of `ns` but its init's, as from outside, and to the inits of the namespaces below it, which see to

@@ -1,7 +1,10 @@
 //! What the members see of a soft fall.
 
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
 
 use super::{bare_fork, check_took, fell, namespace, server, stubborn, with_grace, LONG, TERM};
 use crate::channel::Channel;
@@ -13,6 +16,7 @@ use crate::process::{
     eventually, fork, kill, new_ns, pid, quit, quit_thread, sleep_for_ever, sleepers,
     start_threads, tid, wait_any, wait_for, End,
 };
+use crate::races::shared;
 use crate::signal_capture;
 use crate::signal_state;
 use crate::two_sided::terminal::{lead_session, terminal};
@@ -33,6 +37,7 @@ pub const TESTS: &[Test] = tests![400;
     before_the_terminal_is_hung_up,
     a_server_that_was_given_in,
     an_init_of_many_threads,
+    children_that_die_with_a_thread,
     an_init_whose_first_thread_has_gone,
 ];
 
@@ -322,6 +327,45 @@ fn an_init_of_many_threads() {
         });
         check_took(fell(&init), 0, "the fall");
         check!(report.receive_all()[0], TERM);
+    }
+}
+
+/// No thread of the init goes before the others, nor what goes with it.
+fn children_that_die_with_a_thread() {
+    const THREADS: usize = 3;
+    with_grace(LONG);
+    for _ in 0..scale(10, 3) {
+        let (report, theirs) = Channel::pair();
+        let made: &AtomicI32 = shared();
+        let init = namespace(|| {
+            let report = theirs.fd();
+            start_threads(THREADS, move |_| {
+                let ready = fork(|ready| {
+                    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).expect("PR_SET_PDEATHSIG");
+                    signal_capture::capture(&[TERM]);
+                    ready.send(0);
+                    signal_capture::next();
+                    std::thread::sleep(Duration::from_millis(200));
+                    // SAFETY: the descriptor is open, and its other end a byte stream's or a message's.
+                    let said = unsafe { libc::write(report, [7i32].as_ptr().cast(), 4) };
+                    check!(said, 4, "the last word");
+                });
+                ready.receive();
+                made.fetch_add(1, Ordering::Relaxed);
+                sleep_for_ever()
+            });
+            eventually("the threads' children", || {
+                (made.load(Ordering::Relaxed) == THREADS as i32).then_some(())
+            });
+        });
+        init.kill(TERM);
+        std::thread::sleep(Duration::from_millis(100));
+        let state = Proc::at("/proc").stat(&init.pid.to_string()).state;
+        check!(state == 'Z', false, "the init is a zombie while it waits");
+        check!(init.wait(), End::Killed(TERM));
+        for _ in 0..THREADS {
+            check!(report.receive(), 7);
+        }
     }
 }
 
