@@ -18,7 +18,7 @@ use crate::{
 
 wrap! {
     /// Wraps `kernel/signal.c: exit_signals`, which `do_exit` calls before anything is given up: of an init that a signal from
-    /// outside has ended, the first thread that comes here waits for the members. And whoever has children leaves them.
+    /// outside has ended, the threads wait for the members. And whoever has children leaves them.
     ///
     /// May sleep for the time of grace; the module is kept meanwhile. The original may sleep as well, where cgroups are changed.
     fn exit_signals(task: *mut task_struct), original => {

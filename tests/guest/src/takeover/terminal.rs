@@ -2,16 +2,14 @@
 
 use super::start;
 use crate::harness::Test;
-use crate::load::{hooked, load_now, unload_soon};
+use crate::load::{load_now, unload_soon};
 use crate::mode;
-use crate::proc_fs::Proc;
 use crate::process::End;
 use crate::two_sided::terminal::terminal;
 use crate::two_sided::typed::{check_nothing, type_at, watched, CTRL_C};
 
 pub const TESTS: &[Test] = tests![300;
     a_master_from_before_the_load_is_not_outside,
-    ftrace_cannot_be_switched_off,
 ];
 
 /// Nobody knows who has written to it while the module was away.
@@ -35,18 +33,4 @@ fn a_master_from_before_the_load_is_not_outside() {
         End::Killed(libc::SIGINT),
         "at a terminal of this load"
     );
-}
-
-/// Half of the hooks would be worse than none.
-fn ftrace_cannot_be_switched_off() {
-    start();
-    let (proc, before) = (Proc::at("/proc"), hooked());
-    check!(proc.write("sys/kernel/ftrace_enabled", "0").is_err(), true);
-    check!(
-        proc.read("sys/kernel/ftrace_enabled")
-            .expect("ftrace_enabled")
-            .trim(),
-        "1"
-    );
-    check!(hooked(), before, "hooked functions");
 }

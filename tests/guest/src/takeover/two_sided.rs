@@ -8,6 +8,7 @@ use crate::load::{
     check_load_beside_starved, hooked, load, load_now, load_with, unload, unload_soon,
 };
 use crate::mode;
+use crate::proc_fs::Proc;
 use crate::process::{fork, kill, new_ns, sleeping_thread, Child, End};
 use crate::signal_state;
 
@@ -22,6 +23,7 @@ pub const TESTS: &[Test] = tests![900;
     a_load_with_a_wrong_parameter_is_refused,
     a_load_without_direct_jumps,
     no_function_stays_hooked,
+    ftrace_cannot_be_switched_off,
     a_load_does_not_wait_for_a_starved_task,
     files_go_with_the_module,
 ];
@@ -149,6 +151,22 @@ fn a_load_without_direct_jumps() {
         check_one_sided(&init);
     }
     load_now();
+}
+
+/// Half of the hooks would be worse than none. A kernel of 7.3 lets nobody do that any more, whatever is hooked.
+fn ftrace_cannot_be_switched_off() {
+    start();
+    let (proc, before) = (Proc::at("/proc"), hooked());
+    let said = proc.write("sys/kernel/ftrace_enabled", "0");
+    let refused = [Err(Errno::EBUSY), Err(Errno::EOPNOTSUPP)];
+    check!(refused.contains(&said), true, "a write of 0: {said:?}");
+    check!(
+        proc.read("sys/kernel/ftrace_enabled")
+            .expect("ftrace_enabled")
+            .trim(),
+        "1"
+    );
+    check!(hooked(), before, "hooked functions");
 }
 
 fn a_load_does_not_wait_for_a_starved_task() {
