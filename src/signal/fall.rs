@@ -13,7 +13,15 @@ use super::{
         Info, //
     },
     settings,
-    verdict::Sender,
+    siglock::{
+        wake_process,
+        Process, //
+    },
+    sigset::Sigset,
+    verdict::{
+        Sender,
+        SIGKILL, //
+    },
 };
 use crate::{
     bindings,
@@ -61,8 +69,6 @@ const TO_GROUP_SHIFT: u32 = 16;
 /// `free_pid` does so only when no more numbers are given out.
 const FIRST_LOOK_MS: u32 = 1;
 const LOOK_MS: u32 = 16;
-/// So many threads of an init look so often; if it has more, each looks less often.
-const LOOKERS: u32 = 64;
 
 /// The init of `ns` ends by `sig`, which is from this `sender` and has its default action: from outside, the fall is soft. The
 /// `siglock` of the init is held.
@@ -89,15 +95,22 @@ pub(super) fn sent(ns: &PidNs, sig: c_int, to_group: bool) {
     }
 }
 
-/// What is left of `ns` is killed at once; or the init of `ns` does not end after all. Any context.
-pub(super) fn cut_short(ns: &PidNs) {
-    change(ns, |word| word & TO_GROUP);
+/// What is left of `ns` is killed at once; or its init, which is `process`, does not end after all.
+pub(super) fn cut_short(ns: &PidNs, process: &Process) {
+    let was = change(ns, |word| word & TO_GROUP);
+    if was & UNDER_WAY != 0 {
+        // Those that wait beside the one which sees to it; others look what has woken them, and find nothing.
+        for thread in process.threads() {
+            wake_process(thread);
+        }
+    }
 }
 
-/// Any context: whoever changes it may be met by the end of a wait.
-fn change(ns: &PidNs, f: impl Fn(u32) -> u32) {
+/// Returns what was there. Any context: whoever changes it may be met by the end of a wait.
+fn change(ns: &PidNs, f: impl Fn(u32) -> u32) -> u32 {
     let fall = &ns.kept().fall;
-    let _ = fall.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| Some(f(word)));
+    fall.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| Some(f(word)))
+        .unwrap_or_default()
 }
 
 /// The current task `me` exits with its whole process. If that is the init of a namespace which falls softly, it waits for the members,
@@ -129,30 +142,33 @@ fn begin_to_wait(me: &Current, ns: &PidNs) {
     });
     if let Ok(word) = claimed {
         wait_for_members(me, ns, (word & SIGNAL) as c_int, word & GROUP != 0);
-        cut_short(ns);
     } else {
         wait_beside(me, ns);
     }
+    me.with_own_siglock(|me| cut_short(ns, me.process()));
 }
 
 /// Waits while another thread of the init of `ns` waits for the members, so that this one keeps, too, what ends with it: its children
-/// whom its death kills, its tracees, its files. That one may never go on (it is frozen, or an oops has ended it): this one does, when
-/// the time is over. May sleep.
+/// whom its death kills, its tracees, its files. Whoever ends the wait wakes it; if nobody does (that one is frozen, or an oops has
+/// ended it), the time does. May sleep.
 fn wait_beside(me: &Current, ns: &PidNs) {
-    let began = Instant::<Monotonic>::now();
-    let most_ms = i64::from(settings::grace_ms(ns));
-    // All together look no oftener than so many do, however many they are.
-    let share = me.signal().nr_threads() as u32 / LOOKERS;
-    let mut look = FIRST_LOOK_MS;
-    me.forget_sigkill();
-    while ns.kept().fall.load(Ordering::Relaxed) & UNDER_WAY != 0
-        && began.elapsed().as_millis() < most_ms
-        && !me.signal().is_oom_victim()
-    {
+    let mut left = msecs_to_jiffies(settings::grace_ms(ns)) as c_long;
+    forget_sigkill(me);
+    while left > 0 {
+        // Before it looks: whoever ends the wait does that first, and wakes it then.
         kernel_fn::set_current_idle();
-        kernel_fn::schedule_timeout(msecs_to_jiffies(look + look * share) as c_long);
-        look = (look * 2).min(LOOK_MS);
+        if ns.kept().fall.load(Ordering::Relaxed) & UNDER_WAY == 0 {
+            break;
+        }
+        left = kernel_fn::schedule_timeout(left);
     }
+    kernel_fn::set_current_running();
+}
+
+/// Takes back the SIGKILL by which the end of its process was told to the current task `me`, as `get_signal` does on the usual way:
+/// who finds one pending sends no other.
+fn forget_sigkill(me: &Current) {
+    me.with_own_siglock(|me| me.pending().signals().remove(SIGKILL));
 }
 
 /// Sends `sig` to the members of `ns`, but for those of its init's group, if that has it, and waits until they are gone, or there is
@@ -168,7 +184,7 @@ fn wait_for_members(me: &Current, ns: &PidNs, sig: c_int, group_has_it: bool) {
         is_soft && left() > 0 && !me.signal().is_oom_victim()
     };
     let mut look = FIRST_LOOK_MS;
-    me.forget_sigkill();
+    forget_sigkill(me);
     signal_members(me, ns, sig, group_has_it);
     loop {
         me.reap_dead_children(goes_on);
@@ -185,10 +201,18 @@ fn wait_for_members(me: &Current, ns: &PidNs, sig: c_int, group_has_it: bool) {
 /// Whether `ns` has a number in use that is not one of its init's, of which the current task `me` is a thread. Its threads have one
 /// each, and the first of all stays, as a zombie, until the last is gone.
 fn has_members(me: &Current, ns: &PidNs) -> bool {
-    let numbers = ns.pid_allocated() & !bindings::PIDNS_ADDING;
-    // Of a thread that has exited the number goes last: in this order that one may be taken for a member, and no member for that.
-    fence(Ordering::Acquire);
-    i64::from(numbers) > i64::from(me.signal().nr_threads())
+    let has_more_numbers = || {
+        let numbers = ns.pid_allocated() & !bindings::PIDNS_ADDING;
+        // Of a thread that has exited the number goes last: in this order that one may be taken for a member, and no member for that.
+        fence(Ordering::Acquire);
+        i64::from(numbers) > i64::from(me.signal().nr_threads())
+    };
+    if has_more_numbers() {
+        return true;
+    }
+    // A thread that was born in between counts as one, and its number may not: who works for the kernel may still make some.
+    let _tasklist = Tasklist::lock();
+    has_more_numbers()
 }
 
 /// Sends `sig` to every process of `ns` but its init's, as from outside, and to the inits of the namespaces below it, which see to

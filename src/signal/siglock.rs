@@ -43,6 +43,7 @@ use crate::{
         RcuReader,
         Task, //
     },
+    task::Current,
 };
 use core::{
     cell::Cell,
@@ -274,6 +275,14 @@ impl Task {
     }
 }
 
+impl Current {
+    /// Does `f` with its own `siglock`, which is not held yet. Never sleeps, if `f` does not.
+    pub(super) fn with_own_siglock<R>(&self, f: impl FnOnce(&Thread) -> R) -> R {
+        // SAFETY: The current task is not reaped.
+        unsafe { self.with_siglock(f) }
+    }
+}
+
 /// The `siglock` of the thread that is passed must be held for as long as this and all that comes of it is used, and nobody
 /// else use another of the same lock meanwhile.
 impl FromC for Siglocked<'_> {
@@ -311,6 +320,8 @@ exports! {
     set_jobctl_pending(t: &Thread, bits: c_ulong) -> bool = __SCT__pidns_task_set_jobctl_pending;
     // Tells a thread to look for signals: wakes it in an interruptible sleep, and in this state.
     wake_up_state(t: &Thread, state: u32) = __SCT__pidns_signal_wake_up_state;
+    // Wakes a thread, whatever it waits for.
+    wake_process(t: &Thread) -> c_int = wake_up_process;
     // Sends a signal, which may take others out of the queues.
     send(
         sig: c_int, info: Info<'_>, t: &mut Siglocked<'_>, type_: pid_type, force: bool

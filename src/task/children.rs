@@ -9,13 +9,12 @@ use crate::{
         arguments::Null,
         kernel_fn, //
     },
-    object::Object,
 };
+use kernel::prelude::*;
 #[cfg(not(CONFIG_PID_NS))]
-use core::mem;
-use kernel::{
-    ffi::c_ulong,
-    prelude::*, //
+use {
+    crate::object::Object,
+    core::mem, //
 };
 
 impl Current {
@@ -40,20 +39,6 @@ impl Current {
         let options = (bindings::__WALL | bindings::WNOHANG) as c_int;
         while goes_on() && kernel_fn::kernel_wait4(-1, Null::new(), options, Null::new()) > 0 {
             kernel_fn::cond_resched();
-        }
-    }
-
-    /// Takes back the SIGKILL by which the end of its process was told to it, as `get_signal` does on the usual way: who
-    /// finds one pending sends no other.
-    pub(crate) fn forget_sigkill(&self) {
-        const SIGKILL: u64 = 1 << (bindings::SIGKILL - 1);
-        let me = self.as_ptr();
-        // SAFETY: As above; the lock protects what is pending.
-        unsafe {
-            let siglock = &raw mut (*(*me).sighand).siglock;
-            let flags = bindings::pidns_spin_lock_irqsave(siglock);
-            (*me).pending.signal.sig[0] &= !SIGKILL as c_ulong;
-            bindings::pidns_spin_unlock_irqrestore(siglock, flags);
         }
     }
 }

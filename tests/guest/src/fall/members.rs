@@ -46,10 +46,10 @@ fn a_server_runs_its_handler() {
     let (report, theirs) = Channel::pair();
     let init = namespace(|| server(&theirs, &[TERM]));
     fell(&init);
-    let [signal, code, pid, ..] = report.receive_all()[..] else {
+    let [signal, code, pid, uid, ..] = report.receive_all()[..] else {
         panic!("a short report");
     };
-    check!([signal, code, pid], [TERM, libc::SI_USER, 0]);
+    check!([signal, code, pid, uid], [TERM, libc::SI_USER, 0, 0]);
 }
 
 fn every_signal_that_ends_the_init() {
@@ -314,15 +314,15 @@ fn a_server_that_was_given_in() {
 
 fn an_init_of_many_threads() {
     with_grace(LONG);
-    for _ in 0..scale(10, 3) {
+    for count in [vec![5; scale(10, 3)], vec![sample(1000, 300, 50)]].concat() {
         let (report, theirs) = Channel::pair();
         let init = namespace(|| {
             server(&theirs, &[TERM]);
-            start_threads(5, |index| match index {
-                0 => sleep_for_ever(),
-                _ => loop {
+            start_threads(count, |index| match index {
+                1..=4 => loop {
                     tid();
                 },
+                _ => sleep_for_ever(),
             });
         });
         check_took(fell(&init), 0, "the fall");

@@ -1,5 +1,6 @@
 //! What comes between, while a namespace falls softly.
 
+use std::path::Path;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -16,7 +17,8 @@ use crate::mode;
 use crate::observe::signal_sender::only_child;
 use crate::proc_fs::Proc;
 use crate::process::{
-    check_stops, eventually, fork, kill, new_ns, pid, quit, sleep_for_ever, Child, End,
+    check_stops, eventually, fork, kill, new_ns, pid, quit, sleep_for_ever, start_threads, Child,
+    End,
 };
 use crate::signal_capture;
 use crate::signal_state;
@@ -38,6 +40,8 @@ pub const TESTS: &[Test] = tests![120;
     a_frozen_member,
     it_takes_no_new_members_in_the_end,
     the_setting_is_changed,
+    a_frozen_init,
+    the_oom_killer_wants_it,
     the_module_stays,
 ];
 
@@ -309,6 +313,40 @@ fn the_setting_is_changed() {
     let init = falling();
     mode::set_grace(0);
     check_ends(&init, "after the grace has become none");
+}
+
+/// What exits does not freeze: it falls on, and ends.
+fn a_frozen_init() {
+    let init = falling();
+    let freezer = Freezer::asked(init.pid);
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    check_falls_still(&init);
+    init.kill(libc::SIGKILL);
+    check_ends(&init, "after SIGKILL, frozen");
+    freezer.remove();
+}
+
+/// It waits no longer, nor does any of its threads, for members that are none of the group that has no memory left.
+fn the_oom_killer_wants_it() {
+    with_grace(LONG);
+    let root = Path::new("/sys/fs/cgroup");
+    let group = root.join("pidns-memory");
+    std::fs::write(root.join("cgroup.subtree_control"), "+memory").expect("subtree_control");
+    std::fs::create_dir(&group).expect("a cgroup");
+    let (report, theirs) = Channel::pair();
+    let init = namespace(|| {
+        stubborn();
+        server(&theirs, &[TERM]);
+        std::fs::write(group.join("cgroup.procs"), "0").expect("cgroup.procs");
+        vec![1u8; 32 << 20].leak();
+        start_threads(3, |_| sleep_for_ever());
+    });
+    init.kill(TERM);
+    check!(report.receive_all()[0], TERM, "the fall has begun");
+    check_falls_still(&init);
+    std::fs::write(group.join("memory.max"), "1M").expect("memory.max");
+    check_ends(&init, "without memory");
+    eventually("the cgroup is empty", || std::fs::remove_dir(&group).ok());
 }
 
 /// An unload is refused for as long as an init waits, and the fall goes on; in supply mode it would be in any case.
