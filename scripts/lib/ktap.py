@@ -50,6 +50,8 @@ class Group:
     skipped: int = 0
     # Pairs of a test's name and what it said.
     failures: list = field(default_factory=list)
+    # Pairs of a test's name and why it was skipped.
+    skips: list = field(default_factory=list)
 
     def fail(self, test, words):
         self.failed += 1
@@ -81,6 +83,7 @@ def read_groups(lines):
                         group.passed += 1
                     case "skip":
                         group.skipped += 1
+                        group.skips.append((result.name, result.words))
                     case _:
                         group.fail(result.name or "?", words)
                 words = []

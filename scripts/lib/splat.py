@@ -16,7 +16,7 @@ REPORT = re.compile(
     r"|detected stalls on|rcu_.*kthread starved|blocked for more than|soft lockup|hard LOCKUP"
     r"|ODEBUG: |suspected memory leaks|kmemleak: reported leaks|list_(add|del) corruption|refcount_t: "
     r"|general protection fault|PANIC: double fault|unable to handle|cut here \]|Call Trace:|workqueue lockup"
-    r"|Objects remaining"
+    r"|Objects remaining|Out of memory: Killed"
 )
 # The time, and with CONFIG_PRINTK_CALLER who said it.
 PREFIX = r"(\[ *\d+\.\d+\]( *\[ *[TC]\d+\])? )?"
@@ -30,13 +30,22 @@ FAULT_OF_A_PROGRAM = re.compile(
     ")",
     re.IGNORECASE,
 )
+# A cgroup without memory, as tests make them, where the kernel says who asked for more; so many lines later at most it shows where.
+OUT_OF_MEMORY = re.compile(PREFIX + r".{0,15} invoked oom-killer: gfp_mask=.*")
+WHERE = re.compile(PREFIX + r" ?Call Trace:")
+NEAR = 6
 LINES = 60
 
 
 def find_report(lines):
     """The number of the first line that is a report, from 0, or None."""
+    out_of_memory = -NEAR
     for number, line in enumerate(lines):
-        if REPORT.search(line) and not FAULT_OF_A_PROGRAM.fullmatch(line):
+        if OUT_OF_MEMORY.fullmatch(line):
+            out_of_memory = number
+        elif number < out_of_memory + NEAR and WHERE.fullmatch(line):
+            continue
+        elif REPORT.search(line) and not FAULT_OF_A_PROGRAM.fullmatch(line):
             return number
     return None
 

@@ -3,7 +3,7 @@ import unittest
 from pathlib import Path
 
 from ktap import Group
-from results import judge_end, last_line, left_out, load, read_cargo, read_summary, store, table
+from results import judge_end, judge_skips, last_line, left_out, load, read_cargo, read_summary, store, table
 
 
 def failed(name, *tests):
@@ -47,6 +47,23 @@ class End(unittest.TestCase):
         groups = [failed("view", "numbers")]
         self.assertEqual(judge_end(groups, 1, "x"), groups)
         self.assertEqual(judge_end([Group("view", passed=1)], 0, ""), [Group("view", passed=1)])
+
+
+class Skips(unittest.TestCase):
+    def judged(self, why, run):
+        (group,) = judge_skips([Group("view", passed=1, skipped=1, skips=[("numbers", why)])], run)
+        return group.passed, group.failed, group.skipped
+
+    def test_expected(self):
+        self.assertEqual(self.judged("this kernel has no fault injection", "supply"), (1, 0, 1))
+        self.assertEqual(self.judged("the module is not loaded", "native-arm64"), (1, 0, 1))
+
+    def test_elsewhere(self):
+        self.assertEqual(self.judged("this kernel has no fault injection", "supply-debug"), (1, 1, 0))
+        self.assertEqual(self.judged("the module is not loaded", "supply"), (1, 1, 0))
+
+    def test_for_no_known_reason(self):
+        self.assertEqual(self.judged("no tracefs", "native"), (1, 1, 0))
 
 
 class Cargo(unittest.TestCase):

@@ -35,6 +35,7 @@ REPORTS = """
 [   12.345678] kmemleak: reported leaks:
 [   12.345678] BUG pid_2 (Tainted: G O): Objects remaining on __kmem_cache_shutdown()
 [   12.345678]  Call Trace:
+[   12.345678] Out of memory: Killed process 77 (sh) total-vm:9kB, anon-rss:1kB, file-rss:1kB, shmem-rss:0kB, UID:0 pgtables:9kB
 """.strip().splitlines()
 
 # What the kernel says of a program, or of nothing bad.
@@ -50,6 +51,8 @@ HARMLESS = """
 [   12.345678] Code: 48 89 e5 f4 90 5d c3
 [   12.345678] pidns: loaded
 [   12.345678] DEBUG: nothing
+[   12.345678] prog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[   12.345678] Memory cgroup out of memory: Killed process 77 (sh) total-vm:9kB, anon-rss:1kB, file-rss:1kB, shmem-rss:0kB, UID:0
 """.strip().splitlines()
 
 
@@ -61,6 +64,12 @@ class Splat(unittest.TestCase):
     def test_what_a_program_does_to_itself_is_none(self):
         for line in HARMLESS:
             self.assertIsNone(find_report([line]), line)
+
+    def test_a_cgroup_without_memory_is_none(self):
+        asked, where, more = HARMLESS[-2], REPORTS[-2], ["[   12.345678] CPU: 2 UID: 0 PID: 77 Comm: prog"] * 3
+        self.assertIsNone(find_report([asked, *more, where]))
+        self.assertEqual(find_report([asked, *more, *more, where]), 7)
+        self.assertEqual(find_report([asked, *more, REPORTS[0], where]), 4)
 
     def test_a_report_after_a_program_s_fault(self):
         self.assertEqual(find_report([*HARMLESS, REPORTS[5]]), len(HARMLESS))

@@ -28,6 +28,7 @@ pub const TESTS: &[Test] = tests![120;
     perf_events_that_are_refused_do_not_hold_the_module,
     a_bpf_iterator_holds_the_module,
     a_fuse_mount_holds_the_module,
+    a_device_in_user_space_holds_the_module,
     an_open_directory_of_a_dead_process_holds_the_module,
     an_open_file_in_a_mount_of_proc_holds_the_module,
     a_zombie_of_the_outside_holds_the_module,
@@ -204,6 +205,16 @@ fn a_fuse_mount_holds_the_module() {
     init.receive();
     init.end();
     check_held(|| check!(umount2(PLACE, MntFlags::MNT_DETACH), Ok(()), "umount"));
+}
+
+fn a_device_in_user_space_holds_the_module() {
+    check_holder(|| {
+        let device = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/cuse");
+        device.expect("open of /dev/cuse").into()
+    });
 }
 
 fn an_open_directory_of_a_dead_process_holds_the_module() {

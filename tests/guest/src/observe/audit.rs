@@ -10,7 +10,7 @@ use crate::mode;
 use crate::ns_file::inode_of;
 use crate::privilege::become_user_with_namespace;
 use crate::proc_fs::Proc;
-use crate::process::{echo, fork, new_ns, pid, Child, End};
+use crate::process::{echo, fork, kill, new_ns, pid, Child, End};
 use crate::report::skip;
 use crate::signal_state;
 
@@ -129,6 +129,16 @@ fn what_acts_is_recorded() {
         let by = if at == "send" { pid() } else { init.pid };
         check!(log.next(), told(at, sig, by, &init, ns));
     }
+    // What it sends to itself.
+    let own = new_ns(|channel| {
+        signal_state::reset();
+        channel.receive();
+        check!(kill(pid(), libc::SIGTERM), Ok(()));
+    });
+    let ns = inode_of(own.pid, "pid");
+    own.send(0);
+    check!(own.wait(), End::Killed(libc::SIGTERM));
+    check!(log.next(), told("send", libc::SIGTERM, own.pid, &own, ns));
     // What would act does not, but for a SIGSTOP.
     mode::set(mode::TELL);
     let init = init();

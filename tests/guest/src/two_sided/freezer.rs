@@ -18,15 +18,21 @@ pub struct Freezer(PathBuf);
 
 impl Freezer {
     pub fn around(pid: i32) -> Freezer {
+        let freezer = Freezer::asked(pid);
+        eventually("the cgroup is frozen", || {
+            let events = std::fs::read_to_string(freezer.0.join("cgroup.events"));
+            events.expect("events").contains("frozen 1").then_some(())
+        });
+        freezer
+    }
+
+    /// The same, which does not wait until the process is frozen.
+    pub fn asked(pid: i32) -> Freezer {
         let place = PathBuf::from(format!("/sys/fs/cgroup/sides-{pid}"));
         std::fs::create_dir(&place).expect("a cgroup");
         let freezer = Freezer(place);
         freezer.write("cgroup.procs", &pid.to_string());
         freezer.write("cgroup.freeze", "1");
-        eventually("the cgroup is frozen", || {
-            let events = std::fs::read_to_string(freezer.0.join("cgroup.events"));
-            events.expect("events").contains("frozen 1").then_some(())
-        });
         freezer
     }
 

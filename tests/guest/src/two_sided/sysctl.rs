@@ -1,6 +1,7 @@
 //! The sysctl that chooses the verdict.
 
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 
 use nix::errno::Errno;
 
@@ -17,6 +18,7 @@ use crate::process::{fork, new_ns, unshare_pid, Child, End};
 pub const TESTS: &[Test] = tests![
     there_only_with_the_module,
     the_values,
+    the_modes,
     who_may_write,
     from_another_user_namespace,
     a_descriptor_that_is_passed_on,
@@ -47,6 +49,22 @@ fn the_values() {
     }
     mode::two_sided();
     check!(mode::get(), 1);
+}
+
+/// Where the owner of a namespace decides, and not root, the mode lets everybody try.
+fn the_modes() {
+    mode::two_sided();
+    for (name, expected) in [
+        (NAME, 0o666),
+        ("sys/kernel/pidns_grace_ms", 0o666),
+        ("sys/kernel/pidns_terminal", 0o666),
+        ("sys/kernel/pidns_reap_orphans", 0o666),
+        ("sys/kernel/ns_last_pid", 0o666),
+        ("pidns", 0o444),
+    ] {
+        let file = std::fs::metadata(format!("/proc/{name}")).expect(name);
+        check!(file.permissions().mode() & 0o7777, expected, "{name}");
+    }
 }
 
 /// Fails unless the caller can read the value and not change it, whatever it writes.
