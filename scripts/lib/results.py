@@ -35,6 +35,7 @@ SKIPS = {
     "this kernel has pid namespaces of its own": r"(?!supply).*",
     "here it is the module's": r".*",
     "this kernel has no fault injection": r"(?!.*-debug).*",
+    "there is no /sys/kernel/btf/vmlinux": r".*-debug",
     "this kernel has no live patching (CONFIG_LIVEPATCH)": r"(?!stock).*|stock.*-arm64",
     "32-bit programs come by the same functions": r".*-arm64",
 }

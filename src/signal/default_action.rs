@@ -106,7 +106,7 @@ fn dump(mut siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo) {
     // A dump has ended the others already, or another thread ends them by its `execve`.
     let process = siglock.me().process();
     if process.is_ending() && !process.is_exiting() {
-        fall::cut_short(siglock.me().active_ns(), process);
+        fall::cut_short(siglock.me());
     }
     if !process.is_ending() {
         end_process(process, sig);

@@ -15,7 +15,7 @@ use super::{
     settings,
     siglock::{
         wake_process,
-        Process, //
+        Thread, //
     },
     sigset::Sigset,
     verdict::{
@@ -69,6 +69,8 @@ const TO_GROUP_SHIFT: u32 = 16;
 /// `free_pid` does so only when no more numbers are given out.
 const FIRST_LOOK_MS: u32 = 1;
 const LOOK_MS: u32 = 16;
+/// After how long those that wait beside it look by themselves, and how much longer than it they wait at most.
+const BESIDE_MS: u32 = 1000;
 
 /// The init of `ns` ends by `sig`, which is from this `sender` and has its default action: from outside, the fall is soft. The
 /// `siglock` of the init is held.
@@ -95,12 +97,12 @@ pub(super) fn sent(ns: &PidNs, sig: c_int, to_group: bool) {
     }
 }
 
-/// What is left of `ns` is killed at once; or its init, which is `process`, does not end after all.
-pub(super) fn cut_short(ns: &PidNs, process: &Process) {
-    let was = change(ns, |word| word & TO_GROUP);
+/// What is left of the namespace of `t`, a thread of its init, is killed at once; or the init does not end after all.
+pub(super) fn cut_short(t: &Thread) {
+    let was = change(t.active_ns(), |word| word & TO_GROUP);
     if was & UNDER_WAY != 0 {
-        // Those that wait beside the one which sees to it; others look what has woken them, and find nothing.
-        for thread in process.threads() {
+        // Those that wait; others look what has woken them, and find nothing.
+        for thread in t.process().threads() {
             wake_process(thread);
         }
     }
@@ -113,8 +115,9 @@ fn change(ns: &PidNs, f: impl Fn(u32) -> u32) -> u32 {
         .unwrap_or_default()
 }
 
-/// The current task `me` exits with its whole process. If that is the init of a namespace which falls softly, it waits for the members,
-/// or does nothing if another thread does. May sleep for the time of grace; the module is kept meanwhile.
+/// The current task `me` exits with its whole process, and is in `exit_signals`. If that is the init of a namespace which falls softly,
+/// its first thread that comes here waits for the members, and the others beside it. May sleep for the time of grace; the module is
+/// kept meanwhile.
 #[inline]
 pub(super) fn of_init(me: &Current) {
     // What was written before the exit that the caller has seen.
@@ -145,22 +148,37 @@ fn begin_to_wait(me: &Current, ns: &PidNs) {
     } else {
         wait_beside(me, ns);
     }
-    me.with_own_siglock(|me| cut_short(ns, me.process()));
+    with_siglock(me, cut_short);
+}
+
+/// Does `f` with the `siglock` of `me`, which is in `exit_signals`.
+fn with_siglock(me: &Current, f: impl FnOnce(&Thread)) {
+    // SAFETY: Nobody reaps a task before it has gone on to `exit_notify`.
+    unsafe { me.with_siglock(f) }
 }
 
 /// Waits while another thread of the init of `ns` waits for the members, so that this one keeps, too, what ends with it: its children
 /// whom its death kills, its tracees, its files. Whoever ends the wait wakes it; if nobody does (that one is frozen, or an oops has
-/// ended it), the time does. May sleep.
+/// ended it), it goes on by itself when that one had to. May sleep.
 fn wait_beside(me: &Current, ns: &PidNs) {
-    let mut left = msecs_to_jiffies(settings::grace_ms(ns)) as c_long;
+    let began = Instant::<Monotonic>::now();
+    let most_ms = i64::from(settings::grace_ms(ns)) + i64::from(BESIDE_MS);
+    let goes_on = || {
+        let is_under_way = ns.kept().fall.load(Ordering::Relaxed) & UNDER_WAY != 0;
+        is_under_way && began.elapsed().as_millis() < most_ms && !me.signal().is_oom_victim()
+    };
     forget_sigkill(me);
-    while left > 0 {
-        // Before it looks: whoever ends the wait does that first, and wakes it then.
-        kernel_fn::set_current_idle();
-        if ns.kept().fall.load(Ordering::Relaxed) & UNDER_WAY == 0 {
-            break;
-        }
-        left = kernel_fn::schedule_timeout(left);
+    while goes_on() {
+        sleep_while(goes_on, BESIDE_MS);
+    }
+}
+
+/// Sleeps for so long at most, and not if it does not `go_on`.
+fn sleep_while(goes_on: impl Fn() -> bool, ms: u32) {
+    // Before it looks: whoever ends the wait does that first, and wakes it then.
+    kernel_fn::set_current_idle();
+    if goes_on() {
+        kernel_fn::schedule_timeout(msecs_to_jiffies(ms) as c_long);
     }
     kernel_fn::set_current_running();
 }
@@ -168,7 +186,7 @@ fn wait_beside(me: &Current, ns: &PidNs) {
 /// Takes back the SIGKILL by which the end of its process was told to the current task `me`, as `get_signal` does on the usual way:
 /// who finds one pending sends no other.
 fn forget_sigkill(me: &Current) {
-    me.with_own_siglock(|me| me.pending().signals().remove(SIGKILL));
+    with_siglock(me, |me| me.pending().signals().remove(SIGKILL));
 }
 
 /// Sends `sig` to the members of `ns`, but for those of its init's group, if that has it, and waits until they are gone, or there is
@@ -191,9 +209,7 @@ fn wait_for_members(me: &Current, ns: &PidNs, sig: c_int, group_has_it: bool) {
         if !goes_on() || !has_members(me, ns) {
             return;
         }
-        let look_ms = look.min(left().max(1) as u32);
-        kernel_fn::set_current_idle();
-        kernel_fn::schedule_timeout(msecs_to_jiffies(look_ms) as c_long);
+        sleep_while(goes_on, look.min(left().max(1) as u32));
         look = (look * 2).min(LOOK_MS);
     }
 }

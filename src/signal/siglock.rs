@@ -43,7 +43,6 @@ use crate::{
         RcuReader,
         Task, //
     },
-    task::Current,
 };
 use core::{
     cell::Cell,
@@ -272,14 +271,6 @@ impl Task {
             bindings::pidns_spin_unlock_irqrestore(siglock, flags);
             result
         }
-    }
-}
-
-impl Current {
-    /// Does `f` with its own `siglock`, which is not held yet. Never sleeps, if `f` does not.
-    pub(super) fn with_own_siglock<R>(&self, f: impl FnOnce(&Thread) -> R) -> R {
-        // SAFETY: The current task is not reaped.
-        unsafe { self.with_siglock(f) }
     }
 }
 

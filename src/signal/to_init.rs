@@ -80,7 +80,7 @@ impl Sent<'_> {
             self.sender = told;
         }
         if self.sig == SIGKILL && !self.may_be_inside() {
-            fall::cut_short(ns, t.process());
+            fall::cut_short(t);
         }
         let disposition = t.disposition(self.sig);
         let verdict = if t.process().is_unkillable() {
