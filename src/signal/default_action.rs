@@ -103,12 +103,11 @@ fn dump(mut siglock: OwnSiglock<'_>, sig: c_int, info: &Siginfo) {
             let _ = info;
         });
     }
-    // A dump has ended the others already, or another thread ends them by its `execve`.
+    // A dump has ended the others already, or another thread ends them by an `exit`, an `execve` or another signal.
     let process = siglock.me().process();
-    if process.is_ending() && !process.is_exiting() {
-        fall::cut_short(siglock.me());
-    }
-    if !process.is_ending() {
+    if process.is_ending() {
+        fall::check(siglock.me());
+    } else {
         end_process(process, sig);
     }
 }

@@ -97,6 +97,16 @@ pub(super) fn sent(ns: &PidNs, sig: c_int, to_group: bool) {
     }
 }
 
+/// The init of which `t` is a thread may end by something else than the signal by which a fall has begun, or not at all: another thread
+/// of it was faster. Its namespace does not fall softly then.
+pub(super) fn check(t: &Thread) {
+    let process = t.process();
+    let by = process.group_exit_code().get() as u32 & SIGNAL;
+    if !process.is_exiting() || t.active_ns().kept().fall.load(Ordering::Relaxed) & SIGNAL != by {
+        cut_short(t);
+    }
+}
+
 /// What is left of the namespace of `t`, a thread of its init, is killed at once; or the init does not end after all.
 pub(super) fn cut_short(t: &Thread) {
     let was = change(t.active_ns(), |word| word & TO_GROUP);
@@ -133,28 +143,35 @@ pub(super) fn of_init(me: &Current) {
 fn begin_to_wait(me: &Current, ns: &PidNs) {
     let fall = &ns.kept().fall;
     // Who works for the kernel has nothing that the members know, and whoever stops it waits until it has exited.
-    if fall.load(Ordering::Relaxed) & SIGNAL == 0 || me.flags() & bindings::PF_USER_WORKER != 0 {
+    let passes = bindings::PF_USER_WORKER | bindings::PF_EXITING;
+    if fall.load(Ordering::Relaxed) & SIGNAL == 0 || me.flags() & passes != 0 {
         return;
     }
     let Some(_loaded) = Loaded::get() else {
         return;
     };
+    // Before it claims: the clock of those beside it, which begins when they see that, is never the older one.
+    let (began, most_ms) = (Instant::now(), settings::grace_ms(ns));
     let claimed = fall.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
         let is_for_me = word & SIGNAL != 0 && word & UNDER_WAY == 0;
         is_for_me.then_some(word | UNDER_WAY)
     });
+    forget_sigkill(me);
     if let Ok(word) = claimed {
-        wait_for_members(me, ns, (word & SIGNAL) as c_int, word & GROUP != 0);
+        signal_members(me, ns, (word & SIGNAL) as c_int, word & GROUP != 0);
+        wait_for_members(me, ns, began, most_ms);
     } else {
         wait_beside(me, ns);
     }
     with_siglock(me, cut_short);
 }
 
-/// Does `f` with the `siglock` of `me`, which is in `exit_signals`.
+/// Does `f` with the `siglock` of `me`, unless that has gone on in `exit_signals`.
 fn with_siglock(me: &Current, f: impl FnOnce(&Thread)) {
-    // SAFETY: Nobody reaps a task before it has gone on to `exit_notify`.
-    unsafe { me.with_siglock(f) }
+    if me.flags() & bindings::PF_EXITING == 0 {
+        // SAFETY: The current task alone sets the flag, long before anybody reaps it.
+        unsafe { me.with_siglock(f) }
+    }
 }
 
 /// Waits while another thread of the init of `ns` waits for the members, so that this one keeps, too, what ends with it: its children
@@ -167,7 +184,6 @@ fn wait_beside(me: &Current, ns: &PidNs) {
         let is_under_way = ns.kept().fall.load(Ordering::Relaxed) & UNDER_WAY != 0;
         is_under_way && began.elapsed().as_millis() < most_ms && !me.signal().is_oom_victim()
     };
-    forget_sigkill(me);
     while goes_on() {
         sleep_while(goes_on, BESIDE_MS);
     }
@@ -189,12 +205,9 @@ fn forget_sigkill(me: &Current) {
     with_siglock(me, |me| me.pending().signals().remove(SIGKILL));
 }
 
-/// Sends `sig` to the members of `ns`, but for those of its init's group, if that has it, and waits until they are gone, or there is
-/// no more time. May sleep.
-fn wait_for_members(me: &Current, ns: &PidNs, sig: c_int, group_has_it: bool) {
-    let began = Instant::<Monotonic>::now();
-    // Whoever may set it can end the wait, and not make it longer: a member may.
-    let most_ms = settings::grace_ms(ns);
+/// Waits until the members of `ns` are gone, or the time is over that was theirs when the fall `began`. Whoever may set that meanwhile
+/// can end the wait, and not make it longer: a member may. May sleep.
+fn wait_for_members(me: &Current, ns: &PidNs, began: Instant<Monotonic>, most_ms: u32) {
     let grace_ms = || i64::from(settings::grace_ms(ns).min(most_ms));
     let left = || grace_ms() - began.elapsed().as_millis();
     let goes_on = || {
@@ -202,8 +215,6 @@ fn wait_for_members(me: &Current, ns: &PidNs, sig: c_int, group_has_it: bool) {
         is_soft && left() > 0 && !me.signal().is_oom_victim()
     };
     let mut look = FIRST_LOOK_MS;
-    forget_sigkill(me);
-    signal_members(me, ns, sig, group_has_it);
     loop {
         me.reap_dead_children(goes_on);
         if !goes_on() || !has_members(me, ns) {
@@ -231,9 +242,9 @@ fn has_members(me: &Current, ns: &PidNs) -> bool {
     has_more_numbers()
 }
 
-/// Sends `sig` to every process of `ns` but its init's, as from outside, and to the inits of the namespaces below it, which see to
-/// their own members. While the lock is held no fork ends; a child whose fork has begun gets what its parent does
-/// (`kernel/signal.c: __send_signal_locked`, of what is sent to more than one process).
+/// Sends `sig` to every process of `ns` but its init's, and those of its group if that has it, as from outside, and to the inits of
+/// the namespaces below it, which see to their own members. While the lock is held no fork ends; a child whose fork has begun gets
+/// what its parent does (`kernel/signal.c: __send_signal_locked`, of what is sent to more than one process).
 fn signal_members(me: &Current, ns: &PidNs, sig: c_int, group_has_it: bool) {
     let rcu = rcu::read_lock();
     let tasklist = Tasklist::lock();

@@ -44,12 +44,17 @@ pub const TESTS: &[Test] = tests![400;
 fn a_server_runs_its_handler() {
     with_grace(LONG);
     let (report, theirs) = Channel::pair();
-    let init = namespace(|| server(&theirs, &[TERM]));
+    const USER: u32 = 1234;
+    let init = namespace(|| {
+        server(&theirs, &[TERM]);
+        nix::unistd::setuid(USER.into()).expect("setuid");
+    });
     fell(&init);
     let [signal, code, pid, uid, ..] = report.receive_all()[..] else {
         panic!("a short report");
     };
-    check!([signal, code, pid, uid], [TERM, libc::SI_USER, 0, 0]);
+    let sender = [TERM, libc::SI_USER, 0, USER as i32];
+    check!([signal, code, pid, uid], sender, "as the init's");
 }
 
 fn every_signal_that_ends_the_init() {

@@ -1,7 +1,7 @@
 //! What comes between, while a namespace falls softly.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::ptrace::{self, Options};
@@ -28,6 +28,7 @@ use crate::two_sided::ptrace::{go_on, wait_for_signal};
 
 pub const TESTS: &[Test] = tests![120;
     sigkill_from_outside_ends_it,
+    sigkill_wakes_its_threads,
     sigkill_from_inside_does_not,
     sigkill_before_it_begins,
     sigkill_while_it_dumps_core,
@@ -79,6 +80,31 @@ fn sigkill_from_outside_ends_it() {
     check_ends(&init, "after SIGKILL");
 }
 
+/// All threads of the init: each would look by itself after a second.
+fn sigkill_wakes_its_threads() {
+    with_grace(LONG);
+    for threads in [4, sample(300, 300, 50)] {
+        let took = (0..5).map(|_| {
+            let (report, theirs) = Channel::pair();
+            let init = namespace(|| {
+                stubborn();
+                server(&theirs, &[TERM]);
+                start_threads(threads, |_| sleep_for_ever());
+            });
+            init.kill(TERM);
+            check!(report.receive_all()[0], TERM, "the fall has begun");
+            std::thread::sleep(Duration::from_millis(100));
+            let began = Instant::now();
+            init.kill(libc::SIGKILL);
+            check!(init.wait(), End::Killed(TERM));
+            began.elapsed()
+        });
+        let best = took.min().expect("five");
+        let most = Duration::from_millis(scale(600, 60_000));
+        check!(best < most, true, "of five the fastest took {best:?}");
+    }
+}
+
 fn sigkill_from_inside_does_not() {
     with_grace(LONG);
     let (report, theirs) = Channel::pair();
@@ -98,7 +124,7 @@ fn sigkill_from_inside_does_not() {
     });
     init.kill(TERM);
     report.receive();
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    std::thread::sleep(Duration::from_millis(200));
     check_falls_still(&init);
     init.kill(libc::SIGKILL);
     check_ends(&init, "after one from outside");
@@ -130,7 +156,7 @@ fn sigkill_while_it_dumps_core() {
             stubborn.receive();
         });
         init.kill(libc::SIGQUIT);
-        std::thread::sleep(std::time::Duration::from_micros(delay * 50));
+        std::thread::sleep(Duration::from_micros(delay * 50));
         init.kill(libc::SIGKILL);
         let began = Instant::now();
         let end = init.wait();
@@ -168,7 +194,7 @@ fn zombies_without_end() {
         }
     });
     init.kill(TERM);
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(500));
     init.kill(libc::SIGKILL);
     let began = Instant::now();
     check!(init.wait(), End::Killed(TERM));
@@ -181,7 +207,7 @@ fn a_second_signal_does_nothing() {
     for signal in [TERM, libc::SIGINT, libc::SIGSTOP, libc::SIGCONT, 40] {
         init.kill(signal);
     }
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    std::thread::sleep(Duration::from_millis(200));
     check_falls_still(&init);
     init.kill(libc::SIGKILL);
     check_ends(&init, "after all");
@@ -265,7 +291,7 @@ fn a_traced_member() {
     tracer.receive();
     let began = Instant::now();
     init.kill(TERM);
-    std::thread::sleep(std::time::Duration::from_millis(grace as u64 / 2));
+    std::thread::sleep(Duration::from_millis(grace as u64 / 2));
     check_falls_still(&init);
     // A tracer holds a dead tracee, in mainline, too.
     eventually("the member is dead", || {
@@ -319,34 +345,38 @@ fn the_setting_is_changed() {
 fn a_frozen_init() {
     let init = falling();
     let freezer = Freezer::asked(init.pid);
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    std::thread::sleep(Duration::from_millis(200));
+    check!(freezer.is_frozen(), false, "the cgroup is frozen");
     check_falls_still(&init);
     init.kill(libc::SIGKILL);
     check_ends(&init, "after SIGKILL, frozen");
     freezer.remove();
 }
 
-/// It waits no longer, nor does any of its threads, for members that are none of the group that has no memory left.
+/// It waits no longer, nor does any of its threads, for members that are none of the group that has no memory left. (That one of
+/// these sees it by itself matters where the one that sees to the fall is kept from running, and is not tried.)
 fn the_oom_killer_wants_it() {
     with_grace(LONG);
     let root = Path::new("/sys/fs/cgroup");
     let group = root.join("pidns-memory");
     std::fs::write(root.join("cgroup.subtree_control"), "+memory").expect("subtree_control");
-    std::fs::create_dir(&group).expect("a cgroup");
-    let (report, theirs) = Channel::pair();
-    let init = namespace(|| {
-        stubborn();
-        server(&theirs, &[TERM]);
-        std::fs::write(group.join("cgroup.procs"), "0").expect("cgroup.procs");
-        vec![1u8; 32 << 20].leak();
-        start_threads(3, |_| sleep_for_ever());
-    });
-    init.kill(TERM);
-    check!(report.receive_all()[0], TERM, "the fall has begun");
-    check_falls_still(&init);
-    std::fs::write(group.join("memory.max"), "1M").expect("memory.max");
-    check_ends(&init, "without memory");
-    eventually("the cgroup is empty", || std::fs::remove_dir(&group).ok());
+    for threads in [0, 3] {
+        std::fs::create_dir(&group).expect("a cgroup");
+        let (report, theirs) = Channel::pair();
+        let init = namespace(|| {
+            stubborn();
+            server(&theirs, &[TERM]);
+            std::fs::write(group.join("cgroup.procs"), "0").expect("cgroup.procs");
+            vec![1u8; 32 << 20].leak();
+            start_threads(threads, |_| sleep_for_ever());
+        });
+        init.kill(TERM);
+        check!(report.receive_all()[0], TERM, "the fall has begun");
+        check_falls_still(&init);
+        std::fs::write(group.join("memory.max"), "1M").expect("memory.max");
+        check_ends(&init, "without memory");
+        eventually("the cgroup is empty", || std::fs::remove_dir(&group).ok());
+    }
 }
 
 /// An unload is refused for as long as an init waits, and the fall goes on; in supply mode it would be in any case.

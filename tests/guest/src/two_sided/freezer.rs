@@ -19,11 +19,13 @@ pub struct Freezer(PathBuf);
 impl Freezer {
     pub fn around(pid: i32) -> Freezer {
         let freezer = Freezer::asked(pid);
-        eventually("the cgroup is frozen", || {
-            let events = std::fs::read_to_string(freezer.0.join("cgroup.events"));
-            events.expect("events").contains("frozen 1").then_some(())
-        });
+        eventually("the cgroup is frozen", || freezer.is_frozen().then_some(()));
         freezer
+    }
+
+    pub fn is_frozen(&self) -> bool {
+        let events = std::fs::read_to_string(self.0.join("cgroup.events"));
+        events.expect("events").contains("frozen 1")
     }
 
     /// The same, which does not wait until the process is frozen.
