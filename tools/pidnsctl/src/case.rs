@@ -13,7 +13,7 @@ const HAPPENS: u8 = 0;
 /// Nothing happens.
 const NOTHING: u8 = 1;
 /// It is pending, and decided later.
-const PENDING: u8 = 3;
+pub(crate) const PENDING: u8 = 3;
 
 /// Where a process stands to its terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Case<'_> {
         }
     }
 
-    fn judge_by(&self, rule: Rule) -> Outcome {
+    pub(crate) fn judge_by(&self, rule: Rule) -> Outcome {
         // While it is traced it asks itself for nothing.
         let relation = match self.relation {
             Sender::Itself if self.target.tracer != 0 => Sender::Inside,
@@ -73,7 +73,7 @@ impl Case<'_> {
     }
 
     /// The thread that takes it by a `sigwait`, whatever the disposition is: no tracer sees that.
-    fn waiter(&self) -> Option<i32> {
+    pub(crate) fn waiter(&self) -> Option<i32> {
         self.taking
             .waiter(self.signal)
             .filter(|_| self.is_catchable())
@@ -84,7 +84,7 @@ impl Case<'_> {
     }
 
     /// The `signalfd` from which it is read, as it is blocked meanwhile.
-    fn signalfd(&self) -> Option<i32> {
+    pub(crate) fn signalfd(&self) -> Option<i32> {
         self.taking
             .signalfd(self.signal)
             .filter(|_| self.is_blocked())
@@ -140,6 +140,8 @@ impl Case<'_> {
         } else if status != HAPPENS {
             // What it ignores or is protected from need not wait for the following.
             None
+        } else if self.target.state == 'D' && self.is_frozen {
+            Some("its cgroup is frozen")
         } else if self.target.state == 'D' {
             Some("it sleeps and takes no signal (state D)")
         } else if self.target.state == 'T' && !is_killed {
@@ -174,7 +176,7 @@ impl Case<'_> {
         match self.taken() {
             (status, what, None) => (status, what.to_owned()),
             (_, _, Some(held)) if self.signalfd().is_some() => {
-                (PENDING, format!("pending, as {held}, until it reads it from its signalfd: then that does nothing"))
+                (PENDING, format!("pending, as {held}, until it reads it from its signalfd, as it is written to do"))
             }
             (_, what, Some(held)) => (PENDING, format!("pending, as {held}; when it is taken: {what}")),
         }

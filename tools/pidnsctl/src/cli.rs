@@ -42,7 +42,9 @@ pub enum Command {
     },
     /// Say what a signal would do to a process, and why; sends nothing
     Explain {
-        pid: i32,
+        /// The process, by the number that it has here, or the container, whose process 1 is meant
+        #[arg(value_name = "PID|CONTAINER")]
+        what: String,
         /// As for kill: TERM, SIGTERM or 15
         signal: String,
         /// The process that would send it, in place of this one

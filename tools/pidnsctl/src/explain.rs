@@ -3,6 +3,7 @@
 //! `pidnsctl explain`: what a signal would do to a process, and why.
 
 use crate::{
+    advice::Surroundings,
     case::{Case, Terminal},
     machine::Machine,
     namespace::{Tree, INITIAL},
@@ -16,7 +17,7 @@ use std::io::Write;
 
 pub fn run(
     machine: &Machine,
-    pid: i32,
+    what: &str,
     said: &str,
     from: Option<i32>,
     out: &mut impl Write,
@@ -24,9 +25,9 @@ pub fn run(
     let signal = signal::number(said)?;
     let processes = process::all(machine);
     let named = |pid| Process::of_thread(machine, pid).with_context(|| format!("no process {pid}"));
-    let target = named(pid)?;
-    let sender = from.map_or_else(|| myself(machine), named)?;
     let tree = Tree::read(machine, &processes)?;
+    let target = named(pid_of(&tree, what)?)?;
+    let sender = from.map_or_else(|| myself(machine), named)?;
     let place = tree.of(&target);
     let (rule, rule_says) = in_force(machine, &tree, &target)?;
     let case = Case {
@@ -52,10 +53,30 @@ pub fn run(
         _ => String::new(),
     };
     writeln!(out, "{name} from {sender} to {target}{init}: {outcome}")?;
-    for (what, why) in case.reasons(&name) {
+    let mut reasons = case.reasons(&name);
+    if !reasons.is_empty() {
+        let around = Surroundings::read(machine, &processes, &target);
+        reasons.extend(case.advice(&name, &around).map(|it| ("to do", it)));
+    }
+    for (what, why) in reasons {
         writeln!(out, "  {:<12} {why}", format!("{what}:"))?;
     }
     Ok(status)
+}
+
+/// The process that somebody means: by its number, or as the init of a container.
+fn pid_of(tree: &Tree, what: &str) -> Result<i32> {
+    if let Ok(pid) = what.parse() {
+        return Ok(pid);
+    }
+    match tree.called(what)[..] {
+        [it] => it
+            .row
+            .init
+            .with_context(|| format!("the process 1 of {what} cannot be seen, or has gone")),
+        [] => bail!("no process or container '{what}': pidnsctl list shows them"),
+        _ => bail!("several namespaces are of '{what}': say the PID of one's process 1, as pidnsctl list shows it"),
+    }
 }
 
 fn myself(machine: &Machine) -> Result<Process> {

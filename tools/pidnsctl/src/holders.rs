@@ -44,7 +44,7 @@ pub fn run(machine: &Machine, what: &str, out: &mut impl Write) -> Result<u8> {
         let mut err = std::io::stderr();
         writeln!(
             err,
-            "pidnsctl: not looked at, because one may not, are {} processes: ask as root",
+            "pidnsctl: processes at which one may not look are left out, {} of them: ask as root",
             tree.hidden
         )?;
     }
@@ -143,7 +143,10 @@ impl Search<'_> {
             } else if it.is_frozen(self.machine) {
                 found.push(format!("{what} {it} is frozen with its cgroup"));
             } else if is_init(it) {
-                found.push(format!("{what} {it} lives"));
+                found.push(format!(
+                    "{what} {it} lives: pidnsctl explain {} TERM",
+                    it.pid
+                ));
             } else {
                 others += 1;
             }

@@ -50,13 +50,13 @@ fn remark(machine: &Machine, tree: &Tree) {
     } else if !tree.listed {
         let _ = writeln!(
             err,
-            "pidnsctl: pidns is not loaded, so there are no counters and settings: modprobe pidns"
+            "pidnsctl: pidns is not loaded, so there are no counters and settings: pidnsctl check says whether it can be"
         );
     }
     if tree.hidden > 0 {
         let _ = writeln!(
             err,
-            "pidnsctl: not counted, because they do not tell their namespaces, are {} processes: ask as root",
+            "pidnsctl: processes that do not tell their namespaces are not counted, {} of them: ask as root",
             tree.hidden
         );
     }

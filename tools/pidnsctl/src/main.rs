@@ -2,6 +2,7 @@
 
 //! `pidnsctl`: shows pid namespaces, what signals to their inits do, and what keeps them.
 
+mod advice;
 mod case;
 mod check;
 mod cli;
@@ -58,7 +59,7 @@ fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<u8> {
             pid,
             json,
         } => trace::run(machine, container.as_deref(), pid, json, out),
-        Command::Explain { pid, signal, from } => explain::run(machine, pid, &signal, from, out),
+        Command::Explain { what, signal, from } => explain::run(machine, &what, &signal, from, out),
         Command::Check { config, kernel } => {
             check::run(machine, config.as_deref(), kernel.as_deref(), out)
         }

@@ -67,17 +67,26 @@ impl Process {
         )
     }
 
-    /// Whether its cgroup is frozen, as the second version of cgroups tells it.
+    /// Whether its cgroup is frozen, as either version of cgroups tells it.
     pub fn is_frozen(&self, machine: &Machine) -> bool {
         let cgroups = machine.read(format!("/proc/{}/cgroup", self.pid));
         let cgroups = cgroups.unwrap_or_default();
-        let path = cgroups.lines().find_map(|line| line.strip_prefix("0::"));
-        path.and_then(|path| {
-            machine
-                .read(format!("/sys/fs/cgroup{path}/cgroup.events"))
-                .ok()
+        let says = |file, word: &str| {
+            let text = machine.read(file).unwrap_or_default();
+            text.lines().any(|it| it == word)
+        };
+        cgroups.lines().any(|line| {
+            if let Some(path) = line.strip_prefix("0::") {
+                return says(format!("/sys/fs/cgroup{path}/cgroup.events"), "frozen 1");
+            }
+            let path = line.split_once(":freezer:").map(|(_, path)| path);
+            path.is_some_and(|it| {
+                says(
+                    format!("/sys/fs/cgroup/freezer{it}/freezer.state"),
+                    "FROZEN",
+                )
+            })
         })
-        .is_some_and(|events| events.lines().any(|it| it == "frozen 1"))
     }
 
     pub fn is_alive(&self) -> bool {

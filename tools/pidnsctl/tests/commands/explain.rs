@@ -307,6 +307,85 @@ fn explain_what_does_not_run() {
     assert!(line.contains("its cgroup is frozen"), "{line}");
 }
 
+/// By a container's name, and with what helps.
+#[test]
+fn explain_what_to_do() {
+    let off = with_module("explain-advice", 0, 10000);
+    let on = with_module("explain-advice-on", 1, 10000);
+    let process = |machine: &Machine, name, state, caught, ignored| {
+        machine.process(&Process {
+            state,
+            caught,
+            ignored,
+            cgroup: &format!("0::/machine.slice/libpod-{ID}.scope/container\n"),
+            ..Process::new(812, 700, name, WEB, "812\t1")
+        });
+    };
+    const TERM: u64 = 1 << 14;
+    for (machine, name, state, caught, ignored, advice) in [
+        (
+            &off,
+            "sleep",
+            'S',
+            0,
+            0,
+            "a handler in the program, or a tini",
+        ),
+        (&off, "sh", 'S', 0, 0, "exec the program"),
+        (
+            &off,
+            "start.sh",
+            'S',
+            TERM,
+            0,
+            "when the command in front has ended",
+        ),
+        (&off, "server", 'S', TERM, 0, "a longer --stop-timeout"),
+        (
+            &on,
+            "server",
+            'S',
+            0,
+            TERM,
+            "another signal (--stop-signal)",
+        ),
+        (&on, "server", 'T', 0, 0, "kill -CONT 812"),
+    ] {
+        process(machine, name, state, caught, ignored);
+        let ran = machine.run(&["explain", "web", "TERM"]);
+        let line = ran.out.lines().find(|it| it.starts_with("  to do:"));
+        let line = line.unwrap_or_else(|| panic!("{name} {state}: {}{}", ran.out, ran.err));
+        assert!(line.contains(advice), "{name} {state}: {line}");
+    }
+    process(&on, "sleep", 'S', 0, 0);
+    for (from, signal) in [("1000", "TERM"), ("1000", "KILL"), ("813", "TERM")] {
+        let ran = on.run(&["explain", "web", signal, "--from", from]);
+        assert!(!ran.out.contains("to do"), "{from} {signal}: {}", ran.out);
+    }
+    on.waits(812, 812, TERM);
+    let ran = on.run(&["explain", "web", "TERM"]);
+    assert!(ran.out.contains("explain 813 SIGTERM"), "{}", ran.out);
+    let ran = on.run(&["explain", "nobody", "TERM"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("no process or container"), "{}", ran.err);
+}
+
+/// The first version of cgroups shows a frozen process in state D.
+#[test]
+fn explain_a_container_that_is_paused() {
+    let machine = with_module("explain-paused", 1, 10000);
+    machine.process(&Process {
+        state: 'D',
+        cgroup: "3:freezer:/web\n0::/\n",
+        ..Process::new(812, 700, "sleep", WEB, "812\t1")
+    });
+    machine.file("sys/fs/cgroup/freezer/web/freezer.state", "FROZEN\n");
+    let ran = machine.run(&["explain", "812", "TERM"]);
+    assert_eq!(ran.status, 3, "{}", ran.out);
+    assert!(ran.out.contains("its cgroup is frozen"), "{}", ran.out);
+    assert!(ran.out.contains("unpause it"), "{}", ran.out);
+}
+
 #[test]
 fn explain_to_whom_it_may_not_be_told() {
     let machine = with_module("explain-hidden", 0, 10000);
