@@ -6,12 +6,12 @@
        results.py left-out ALL QUICK
        results.py table LOGS RESULTS...
 
-What scripts/test knows of a run is in a file RESULTS with a line of JSON for each group. `ktap` writes it from what a
-test program says, with a line on the standard output for each group that has ended; `ended` adds how the guest
-ended, and fails what was skipped for no known reason: STATUS is that of scripts/vm and ERRORS a file with its last words. `cargo`
-writes the results of `cargo test`, `unittest`
-runs those of this directory. `summary` reads what a script ends with, "N passed, N failed". `left-out` says which tests of the list ALL are not in the list QUICK. `table` prints group x run, what failed, and "N passed, N failed"; it ends with
-1 if anything did.
+What scripts/test knows of a run is in a file RESULTS with a line of JSON for each group. `ktap` writes it from what a test program
+says, with a line on the standard output for each group that has ended; `ended` adds how the guest ended, and fails what was skipped
+for no known reason: STATUS is that of scripts/vm and ERRORS a file with its last words. `cargo` writes the results of `cargo test`,
+`unittest` runs those of this directory. `summary` reads what a script ends with, "N passed, N failed". `left-out` says which tests
+of the list ALL are not in the list QUICK. `table` prints group x run, what failed, and "N passed, N failed"; it ends with 1 if
+anything did.
 """
 
 import json

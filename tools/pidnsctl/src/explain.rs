@@ -69,14 +69,8 @@ fn pid_of(tree: &Tree, what: &str) -> Result<i32> {
     if let Ok(pid) = what.parse() {
         return Ok(pid);
     }
-    match tree.called(what)[..] {
-        [it] => it
-            .row
-            .init
-            .with_context(|| format!("the process 1 of {what} cannot be seen, or has gone")),
-        [] => bail!("no process or container '{what}': pidnsctl list shows them"),
-        _ => bail!("several namespaces are of '{what}': say the PID of one's process 1, as pidnsctl list shows it"),
-    }
+    let init = tree.the_one_called(what)?.row.init;
+    init.with_context(|| format!("the process 1 of {what} cannot be seen, or has gone"))
 }
 
 fn myself(machine: &Machine) -> Result<Process> {

@@ -61,13 +61,7 @@ fn namespace(processes: &Processes, tree: &Tree, what: &str) -> Result<u64> {
         return Ok(ns);
     }
     let Ok(number) = what.parse::<u64>() else {
-        return match tree.called(what)[..] {
-            [it] => Ok(it.row.ns),
-            [] => bail!("no process, namespace or container '{what}': pidnsctl list shows them"),
-            _ => bail!(
-                "several namespaces are of '{what}': say one's number, as pidnsctl list shows it"
-            ),
-        };
+        return Ok(tree.the_one_called(what)?.row.ns);
     };
     if number > MOST_PIDS {
         return Ok(number);

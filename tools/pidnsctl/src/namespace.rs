@@ -9,7 +9,7 @@ use crate::{
     machine::Machine,
     process::{Process, Processes},
 };
-use anyhow::Result;
+use anyhow::{bail, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `PROC_PID_INIT_INO` of the kernel's.
@@ -97,6 +97,15 @@ impl Tree {
     pub fn called(&self, said: &str) -> Vec<&Namespace> {
         let is_it = |it: &&Namespace| it.label.as_ref().is_some_and(|label| label.is_called(said));
         self.namespaces.iter().filter(is_it).collect()
+    }
+
+    /// The one that somebody calls so.
+    pub fn the_one_called(&self, said: &str) -> Result<&Namespace> {
+        match self.called(said)[..] {
+            [it] => Ok(it),
+            [] => bail!("no process, namespace or container '{said}': pidnsctl list shows them"),
+            _ => bail!("several namespaces are of '{said}': say the number of one, or of its init, as pidnsctl list shows it"),
+        }
     }
 
     fn parents(&self) -> BTreeMap<u64, u64> {

@@ -23,11 +23,6 @@ impl Freezer {
         freezer
     }
 
-    pub fn is_frozen(&self) -> bool {
-        let events = std::fs::read_to_string(self.0.join("cgroup.events"));
-        events.expect("events").contains("frozen 1")
-    }
-
     /// The same, which does not wait until the process is frozen.
     pub fn asked(pid: i32) -> Freezer {
         let place = PathBuf::from(format!("/sys/fs/cgroup/sides-{pid}"));
@@ -36,6 +31,11 @@ impl Freezer {
         freezer.write("cgroup.procs", &pid.to_string());
         freezer.write("cgroup.freeze", "1");
         freezer
+    }
+
+    pub fn is_frozen(&self) -> bool {
+        let events = std::fs::read_to_string(self.0.join("cgroup.events"));
+        events.expect("events").contains("frozen 1")
     }
 
     fn write(&self, file: &str, text: &str) {

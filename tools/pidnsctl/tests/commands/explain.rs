@@ -367,7 +367,11 @@ fn explain_what_to_do() {
     assert!(ran.out.contains("explain 813 SIGTERM"), "{}", ran.out);
     let ran = on.run(&["explain", "nobody", "TERM"]);
     assert_eq!(ran.status, 2);
-    assert!(ran.err.contains("no process or container"), "{}", ran.err);
+    assert!(
+        ran.err.contains("no process, namespace or container"),
+        "{}",
+        ran.err
+    );
 }
 
 /// The first version of cgroups shows a frozen process in state D.
